@@ -1,0 +1,60 @@
+# How every target of the project is compiled, in one place.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(HANOK_CCACHE ccache)
+if(HANOK_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${HANOK_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HANOK_CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+
+add_library(hanok_flags INTERFACE)
+target_include_directories(hanok_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(
+  hanok_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
+                        $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
+# Assertions stay in release builds: NDEBUG is never defined (see CMakePresets.json).
+
+option(HANOK_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+if(HANOK_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# hanok_add_library(name SOURCES a.cc b.cc LIBRARIES x y)
+function(hanok_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC hanok_flags ${ARG_LIBRARIES})
+endfunction()
+
+# hanok_add_program(hanok-x SOURCES main.cc LIBRARIES x y)
+function(hanok_add_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE hanok_flags ${ARG_LIBRARIES})
+endfunction()
+
+# hanok_add_test(name SOURCES a_test.cc LIBRARIES x [LABEL unit]): one GoogleTest program, one ctest entry.
+function(hanok_add_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE hanok_flags ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 120)
+endfunction()

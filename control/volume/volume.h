@@ -1,0 +1,57 @@
+#pragma once
+// What the compute service may call of the volume service, inside its own transaction.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "control/bus/bus.h"
+#include "control/http/http.h"
+#include "control/store/store.h"
+
+namespace hanok::volume {
+
+struct VolumeView {
+  std::string id, name, project_id, status, pool, rbd_image;  // RBD image "volume-<id>" in pool "volumes"
+  std::int64_t size_gib = 0;
+  bool bootable = false, multiattach = false;
+  std::optional<std::string> image_id;  // it was made from
+};
+struct AttachmentView {
+  std::string id, volume_id, server_id, device, status;  // attaching, attached, detaching
+  bool delete_on_termination = false;
+};
+
+[[nodiscard]] Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id,
+                                             const std::string& project_id, bool is_admin);
+// available -> attaching, with an attachment record. kConflict / kBadRequest in any other state.
+[[nodiscard]] Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id,
+                                                  const std::string& server_id, const std::string& host,
+                                                  const std::string& device, bool delete_on_termination,
+                                                  std::int64_t now_us);
+[[nodiscard]] Status complete_attach(store::Tx& tx, const std::string& volume_id,
+                                     const std::string& server_id,
+                                     std::int64_t now_us);  // -> in-use
+[[nodiscard]] Status begin_detach(store::Tx& tx, const std::string& volume_id, const std::string& server_id,
+                                  std::int64_t now_us);  // in-use -> detaching
+// -> available (or starts the deletion when delete_on_termination). Also undoes an attach that failed.
+[[nodiscard]] Status complete_detach(store::Tx& tx, const std::string& volume_id,
+                                     const std::string& server_id, std::int64_t now_us);
+[[nodiscard]] Result<std::vector<AttachmentView>> attachments_of_server(store::Tx& tx,
+                                                                        const std::string& server_id);
+// For block_device_mapping source=image|snapshot|blank, destination=volume: a new volume in `creating`.
+struct NewVolume {
+  std::string project_id, user_id, name;
+  std::int64_t size_gib = 0;
+  std::optional<std::string> image_id, snapshot_id;
+};
+[[nodiscard]] Result<VolumeView> create_volume(store::Tx& tx, const NewVolume& spec, std::int64_t now_us);
+
+// Wiring for main.cc. Transient states past their deadline go to error_*; called about once a second.
+[[nodiscard]] store::Module volume_module();
+[[nodiscard]] std::vector<bus::Kind> volume_kinds();
+[[nodiscard]] Status expire_volumes(store::Tx& tx, std::int64_t now_us);
+[[nodiscard]] http::Service volume_service(store::Database& database, const Clock& clock);
+
+}  // namespace hanok::volume

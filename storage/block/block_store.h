@@ -1,0 +1,66 @@
+#pragma once
+// BlockStore: images, snapshots and clones by name in pools. Twins: memory (tests) and RBD (storage/rbd).
+// Thread-safe; calls block the caller until done or until the store's deadline (kTimeout, kUnavailable).
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+
+namespace hanok::storage {
+
+struct ImageRef {
+  std::string pool, name;
+};
+struct SnapshotRef {
+  ImageRef image;
+  std::string snapshot;
+};
+struct ImageInfo {
+  std::uint64_t size_bytes = 0;
+  std::optional<SnapshotRef> parent;
+  std::vector<std::string> snapshots;
+};
+struct PoolInfo {
+  std::uint64_t total_bytes = 0, free_bytes = 0;
+};
+
+// Sequential writer of a new image (upload). Destroyed without finish(): the image is removed.
+class ImageWriter {
+ public:
+  virtual ~ImageWriter() = default;
+  [[nodiscard]] virtual Status write(const char* data, std::size_t length) = 0;  // appends; grows the image
+  [[nodiscard]] virtual Status finish() = 0;                                     // exact size, flushed
+};
+
+class BlockStore {
+ public:
+  virtual ~BlockStore() = default;
+  // Create-like calls are idempotent for the caller's sake: kConflict when it exists.
+  [[nodiscard]] virtual Status create(const ImageRef& image, std::uint64_t size_bytes) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) = 0;
+  [[nodiscard]] virtual Status clone(const SnapshotRef& parent, const ImageRef& child) = 0;
+  [[nodiscard]] virtual Status flatten(const ImageRef& image) = 0;
+  [[nodiscard]] virtual Status resize(const ImageRef& image, std::uint64_t size_bytes) = 0;
+  // Works also while clones of its snapshots live (clone v2, trash). kNotFound when there is none.
+  [[nodiscard]] virtual Status remove(const ImageRef& image) = 0;
+  [[nodiscard]] virtual Result<ImageInfo> info(const ImageRef& image) = 0;
+  [[nodiscard]] virtual Status create_snapshot(const SnapshotRef& snapshot) = 0;
+  [[nodiscard]] virtual Status remove_snapshot(const SnapshotRef& snapshot) = 0;
+  // Reads at most `length`; short only at the end.
+  [[nodiscard]] virtual Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
+                                                 std::size_t length) = 0;
+  [[nodiscard]] virtual Status write(const ImageRef& image, std::uint64_t offset, const char* data,
+                                     std::size_t length) = 0;
+  [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& pool) = 0;
+  [[nodiscard]] virtual Result<PoolInfo> pool_info(const std::string& pool) = 0;
+};
+
+// storage/rbd/rbd_store.h: open_rbd_store(conf_path, client_name). storage/block/memory_store.h: the twin for
+// tests.
+
+}  // namespace hanok::storage
