@@ -29,7 +29,7 @@ ms bind msgr1 = false
 ms async op threads = 1
 osd crush chooseleaf type = 0
 osd pool default size = $(ceph_replicas)
-osd pool default min size = $(((($(ceph_replicas) + 1)) / 2))
+osd pool default min size = $((($(ceph_replicas) + 1) / 2))
 osd pool default pg num = 16
 osd pool default pgp num = 16
 osd pool default pg autoscale mode = off
@@ -192,3 +192,6 @@ ceph_status() {
   fi
   return "$bad"
 }
+
+# The keyring of the node's user: beside a given cluster's configuration file, under Ceph's usual name.
+ceph_client_keyring() { say "$(dirname "$CEPH_CONF")/ceph.client.$(setting ceph_client).keyring"; }

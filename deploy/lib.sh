@@ -17,10 +17,10 @@ die() {
 
 declare -A SETTINGS=(
   [name]=hanok            # node name: host name of the agent, prefix of namespaces and interfaces
-  [run]=                  # folder of sockets and pid files; empty: derived from the state folder
+  [run]=""                 # folder of sockets and pid files; empty: derived from the state folder
   [listen]=127.0.0.1      # address of the API
   [port_offset]=0         # added to every API port
-  [ceph_conf]=            # use this cluster instead of starting one (with ceph_client's keyring beside it)
+  [ceph_conf]=""           # use this cluster instead of starting one (with ceph_client's keyring beside it)
   [ceph_client]=hanok     # cephx user of the node
   [ceph_address]=127.0.0.1
   [ceph_mon_port]=3300
@@ -31,9 +31,9 @@ declare -A SETTINGS=(
   [virt]=auto             # kvm, tcg, or auto: what really boots a guest
   [external_cidr]=203.0.113.0/24
   [external_gateway]=203.0.113.1
-  [external_device]=      # DPDK device of the external uplink; empty: a veth pair into a namespace of our own
+  [external_device]=""     # DPDK device of the external uplink; empty: a veth pair into a namespace of our own
   [vtep]=127.0.0.1        # address of this node's tunnel end point
-  [uplinks]=              # further uplinks, "name=device;physical_network=..;address=..", separated by |
+  [uplinks]=""             # further uplinks, "name=device;physical_network=..;address=..", separated by |
   [dataplane_lcores]=0
   [dataplane_huge_mib]=512
   [dataplane_idle_us]=100
@@ -130,9 +130,9 @@ proc_start_time() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   stat=${stat##*) } # the command name may hold spaces and parentheses
-  set -- $stat
-  [[ $1 != Z ]] || return 1 # a zombie has ended
-  printf '%s' "${20}"
+  read -ra stat <<<"$stat"
+  [[ ${stat[0]} != Z ]] || return 1 # a zombie has ended
+  printf '%s' "${stat[19]}"
 }
 
 # Prints the pid of the named process if it runs.
