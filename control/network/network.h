@@ -48,6 +48,43 @@ struct PortSpec {
 [[nodiscard]] Result<std::string> find_security_group(store::Tx& tx, const std::string& id_or_name,
                                                       const std::string& project_id);
 
+// What the compute API's own security group calls need (they are views of the network service's groups).
+struct SecurityGroupRuleView {
+  std::string id, group_id, direction, ethertype;  // "ingress"|"egress", "IPv4"|"IPv6"
+  std::optional<std::string> protocol, remote_cidr, remote_group_id, remote_group_name, remote_group_project;
+  std::optional<std::int64_t> port_min, port_max;
+};
+struct SecurityGroupView {
+  std::string id, name, description, project_id;
+  std::vector<SecurityGroupRuleView> rules;
+};
+// Makes the project's "default" group when it has none yet.
+[[nodiscard]] Result<std::vector<SecurityGroupView>> list_security_groups(store::Tx& tx,
+                                                                          const std::string& project_id,
+                                                                          std::int64_t now_us);
+// kNotFound when it is not there or another project's (unless is_admin).
+[[nodiscard]] Result<SecurityGroupView> get_security_group(store::Tx& tx, const std::string& group_id,
+                                                           const std::string& project_id, bool is_admin);
+[[nodiscard]] Result<SecurityGroupView> create_security_group(store::Tx& tx, const std::string& project_id,
+                                                              const std::string& name,
+                                                              const std::string& description,
+                                                              std::int64_t now_us);
+[[nodiscard]] Status update_security_group(store::Tx& tx, const std::string& group_id,
+                                           const std::string& name, const std::string& description,
+                                           std::int64_t now_us);
+// kConflict when a port uses it or it is the project's default group.
+[[nodiscard]] Status delete_security_group(store::Tx& tx, const std::string& group_id);
+// `rule.id` is ignored; kConflict when the same rule exists, kBadRequest for wrong protocol, ports or CIDR.
+[[nodiscard]] Result<SecurityGroupRuleView> create_security_group_rule(store::Tx& tx,
+                                                                       const SecurityGroupRuleView& rule,
+                                                                       std::int64_t now_us);
+[[nodiscard]] Result<SecurityGroupRuleView> get_security_group_rule(store::Tx& tx,
+                                                                    const std::string& rule_id);
+[[nodiscard]] Status delete_security_group_rule(store::Tx& tx, const std::string& rule_id);
+// Replaces the groups of a port; the port is touched for the agents.
+[[nodiscard]] Status set_port_security_groups(store::Tx& tx, const std::string& port_id,
+                                              const std::vector<std::string>& group_ids, std::int64_t now_us);
+
 // Wiring for main.cc.
 [[nodiscard]] store::Module network_module();
 [[nodiscard]] std::vector<bus::Kind> network_kinds();
