@@ -69,12 +69,12 @@ using BodySource = std::function<Result<std::size_t>(char* out, std::size_t capa
 
 struct Response {
   int status = 200;
-  Json body;  // null: no body
-  Headers headers;
-  std::string text;  // sent instead of `body` when content_type is set
-  std::string content_type;
-  BodySource source;                          // streamed instead of both
-  std::optional<std::uint64_t> source_bytes;  // its Content-Length
+  Json body{};  // null: no body
+  Headers headers{};
+  std::string text{};  // sent instead of `body` when content_type is set
+  std::string content_type{};
+  BodySource source{};                          // streamed instead of both
+  std::optional<std::uint64_t> source_bytes{};  // its Content-Length
 };
 
 [[nodiscard]] inline Response ok(Json body) {
@@ -117,7 +117,7 @@ struct Service {
   Envelope envelope = Envelope::kIdentity;
   std::vector<Route> routes;
   // Microversions (compute, volume): "compute" with {2,1}..{2,max}; max_minor < 0: the service has none.
-  std::string microversion_type;  // "compute", "volume"
+  std::string microversion_type{};  // "compute", "volume"
   int major = 0;
   int min_minor = 0;
   int max_minor = -1;
