@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # sourced: its variables are used by the tests
 # What the system tests share. A test is a story: `step` says what is done, `expect` fails with the reason.
 # The runner (./hanok test) gives:
 #   OS_CLIENT_CONFIG_FILE  clouds.yaml of the node under test    HANOK_STATE, HANOK_RUN  its folders

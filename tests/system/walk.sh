@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole walk that a user of the `openstack` client makes: identity, image, network, volume, server; each thing is made,
 # listed, shown, used and removed. Needs a node that is up with its guest image and external network (./hanok up --bare).
+# shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 cleanup() {
