@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# Building, testing, measuring.
+
+# build_up PRESET: configures when it must, builds what has changed.
+build_up() {
+  local preset=$1 began=$SECONDS
+  cd "$HERE" || return
+  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset"
+  cmake --build "build/$preset" -j "$(nproc)"
+  say "= build/$preset in $((SECONDS - began)) s"
+}
+
+cmd_build() {
+  local preset=${1:-release} missing wanted
+  mapfile -t wanted < <(packages_of build)
+  mapfile -t missing < <(packages_missing "${wanted[@]}")
+  ((${#missing[@]} == 0)) || packages_up build
+  build_up "$preset"
+}
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+cmd_test() {
+  local what=${1:-all}
+  case $what in
+    unit) test_ctest unit ;;
+    system) test_ctest system ;;
+    all) test_ctest 'unit|system' ;;
+    interop)
+      shift
+      test_interop "$@"
+      ;;
+    *) die "test: unit, system, interop [REGEX] or all, not '$what'" ;;
+  esac
+}
+
+# Unit tests need nothing; system tests run against a node of their own, which goes away afterwards.
+test_ctest() {
+  local label=$1 node=
+  packages_up build run guest test
+  # shellcheck disable=SC2153 # set by ./hanok
+  build_up "$PRESET"
+  cd "$HERE/build/$PRESET" || return
+  if [[ $label == *system* && $(ctest -N -L system | awk '/^Total Tests:/ {print $3}') != 0 ]]; then
+    if [[ -z ${OS_CLIENT_CONFIG_FILE:-} ]]; then
+      node=yes
+      test_node up --bare
+      trap test_node_end EXIT
+      export OS_CLIENT_CONFIG_FILE=$TEST_STATE/clouds.yaml
+      export HANOK_STATE=$TEST_STATE HANOK_RUN=/run/hanok-test HANOK_EXT_NS=hanok-test-ext
+    fi
+  fi
+  export HANOK_BIN=$HERE/build/$PRESET/bin HANOK_SOURCE=$HERE
+  local code=0 output=$HERE/build/$PRESET/ctest.out
+  ctest -L "$label" --output-on-failure --no-tests=error -j "$(nproc)" >"$output" 2>&1 &
+  tail --pid=$! -n +1 -f "$output"
+  wait $! || code=$?
+  if [[ -n $node ]]; then
+    trap - EXIT
+    test_node_end >"$output.down" 2>&1 || true
+  fi
+  return "$code"
+}
+
+TEST_STATE=/var/lib/hanok-test
+
+# The test node lives beside a person's own: other folder, ports, namespace and cluster.
+test_node() {
+  "$HERE/hanok" "$@" --state "$TEST_STATE" --set name=hanok-test --set run=/run/hanok-test --set port_offset=20000 \
+    --set ceph_mon_port=3310
+}
+
+test_node_end() { if [[ -n ${HANOK_KEEP:-} ]]; then test_node down; else test_node down --purge; fi; }
+
+test_interop() {
+  packages_up build run guest test interop
+  [[ -f $STATE/clouds.yaml ]] || "$HERE/hanok" up --bare --state "$STATE"
+  exec "$HERE/tests/interop/run" --clouds "$STATE/clouds.yaml" --work "$STATE/interop" "$@"
+}
+
+# ---- performance ----------------------------------------------------------------------------------------------------
+
+cmd_perf() {
+  local suite=${1:-}
+  case $suite in
+    packet | volume | api) ;;
+    *) die "perf: packet, volume or api? (see: ./hanok help perf)" ;;
+  esac
+  [[ -x $HERE/perf/$suite/run ]] || die "perf: the $suite suite is not part of this version"
+  shift
+  packages_up build run guest test
+  build_up "$PRESET"
+  exec "$HERE/perf/$suite/run" --state "$STATE" "$@"
+}

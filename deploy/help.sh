@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# What ./hanok says about itself.
+
+cmd_help() {
+  case ${1:-} in
+    '') help_all ;;
+    up) help_up ;;
+    down) help_down ;;
+    status) help_status ;;
+    test) help_test ;;
+    perf) help_perf ;;
+    build) help_build ;;
+    settings) help_settings ;;
+    ceph | libvirt) help_parts ;;
+    *) die "no help about '$1'" ;;
+  esac
+}
+
+help_all() {
+  cat <<'TEXT'
+Hanok: an OpenStack-style networking and storage node on one machine.
+
+  ./hanok up [--bare]          from nothing to a node that runs, and a first instance that is proved
+  ./hanok down [--purge]       stop all that `up` started; with --purge also remove the state
+  ./hanok status               what runs, where, and whether it is healthy (exit status 0: it is)
+  ./hanok test [WHAT]          build and test; WHAT is unit, system, interop [REGEX] or all
+  ./hanok perf SUITE           measure; SUITE is packet, volume or api
+  ./hanok build [PRESET]       only build; PRESET is release (default), debug or asan
+  ./hanok ceph|libvirt ACTION  up, down or status of one part alone
+  ./hanok help [COMMAND]       more about one of these; `help settings` lists what can be set
+
+  --state DIR                  the node's folder (default /var/lib/hanok); each folder is a node of its own
+  --set KEY=VALUE              a setting of the node; kept in its folder
+TEXT
+}
+
+help_up() {
+  cat <<'TEXT'
+./hanok up [--bare] [--state DIR] [--set KEY=VALUE]...
+
+Installs the Debian packages that are missing, builds, reserves huge pages, starts a one-machine Ceph, libvirt,
+hanok-api, hanok-dataplane and hanok-agent, loads a guest image, flavors and an external network, then boots a first
+instance and proves it: address by DHCP, ping of its gateway and of the external network, a volume written and read.
+--bare leaves the instance out. Safe to repeat: what runs is left alone, what is missing is started.
+
+A second node on the same machine needs its own folder, name and ports:
+  ./hanok up --state /var/lib/hanok2 --set name=hanok2 --set port_offset=10000 --set ceph_mon_port=3301
+TEXT
+}
+
+help_down() {
+  cat <<'TEXT'
+./hanok down [--purge] [--state DIR]
+
+Stops what `up` started, by process id: agent, API, guests (power button first), data plane, libvirt, Ceph; removes the
+external network's namespace and gives the huge pages back. The state stays and `up` goes on with it; --purge removes
+it: volumes, images and accounts are gone then.
+TEXT
+}
+
+help_status() {
+  cat <<'TEXT'
+./hanok status [--state DIR]
+
+One line per process, service and host, with `ok` or `bad`. Exit status 0 only if all is healthy.
+TEXT
+}
+
+help_test() {
+  cat <<'TEXT'
+./hanok test                   builds, then unit and system tests (what CI runs); the last lines are ctest's
+./hanok test unit              only the unit tests: no root, no daemons
+./hanok test system            only the system tests, against a node of their own in /var/lib/hanok-test
+                               (HANOK_KEEP=1 keeps its folder; OS_CLIENT_CONFIG_FILE=FILE uses a node that runs)
+./hanok test interop [REGEX]   the OpenInfra interoperability tests by tempest against the node of --state
+TEXT
+}
+
+help_perf() {
+  cat <<'TEXT'
+./hanok perf packet|volume|api [--json FILE]
+
+Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document.
+TEXT
+}
+
+help_build() {
+  cat <<'TEXT'
+./hanok build [release|debug|asan]
+
+Builds to build/PRESET, programs in build/PRESET/bin.
+TEXT
+}
+
+help_parts() {
+  cat <<'TEXT'
+./hanok ceph up|down|status      the one-machine Ceph of the node; its ceph.conf is DIR/ceph/ceph.conf
+./hanok libvirt up|down|status   libvirt's daemon of the node; `status` prints its address
+TEXT
+}
+
+# The defaults, with the comments they have in the source: one place to keep true.
+help_settings() {
+  say "Settings, with their defaults (./hanok up --set KEY=VALUE; kept in the node's folder as node.conf):"
+  sed -n '/^declare -A SETTINGS/,/^)/s/^  \[\([a-z_]*\)\]=\("[^"]*"\|[^ ]*\) *#* */  \1=\2  /p' "$HERE/deploy/lib.sh" |
+    awk '{key = $1; $1 = ""; printf "  %-34s %s\n", key, $0}'
+}
+
+how_to_go_on() {
+  node_is_controller || return 0
+  say ""
+  say "The node is up. Go on with:"
+  say "    export OS_CLIENT_CONFIG_FILE=$STATE/clouds.yaml OS_CLOUD=hanok"
+  say "    openstack server list"
+  if [[ -z $1 ]] && external_is_ours; then
+    say "    ip netns exec $(external_namespace) ssh -i $STATE/ssh/id cirros@ADDRESS   # the floating address of the server"
+  fi
+  say "    ./hanok status${STATE_FLAG:-}      ./hanok down${STATE_FLAG:-}"
+}
