@@ -1,0 +1,121 @@
+#pragma once
+// The desired state as plain structs: what the control socket's JSON says (docs/architecture.md, "The data
+// plane's state document"), after its schema check. Addresses stay text here, so that one place (tables/)
+// checks them and names the field that is wrong.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hanok::dataplane {
+
+struct NodeState {
+  std::string name;
+  std::optional<std::string> vtep;
+};
+struct HostState {
+  std::optional<std::string> vtep;
+};
+struct UplinkState {
+  std::string device;
+  std::optional<std::string> physical_network;
+  std::optional<std::string> address;  // "192.0.2.1/24": the VTEP's interface
+  std::optional<std::string> mac;      // absent: the device's own, see Engine::set_device_mac
+  std::uint32_t mtu = 1500;
+};
+struct SegmentState {
+  std::string type;  // vxlan, vlan, flat
+  std::uint32_t vni = 0;
+  std::string physical_network;
+  std::uint32_t vlan_id = 0;
+};
+struct NetworkState {
+  std::uint32_t mtu = 1500;
+  std::vector<SegmentState> segments;
+  bool external = false;
+  std::string dns_domain;
+};
+struct RouteState {
+  std::string destination, nexthop;
+};
+struct SubnetState {
+  std::string network, cidr;
+  std::optional<std::string> gateway;
+  bool dhcp = true;
+  std::vector<std::string> dns;
+  std::vector<RouteState> host_routes;
+};
+struct AddressState {
+  std::string subnet, ip;
+};
+struct AddressPairState {
+  std::string ip;  // an address or a CIDR
+  std::optional<std::string> mac;
+};
+struct DeviceState {
+  std::string type;   // vhost-user, dpdk
+  std::string value;  // the socket, or the device string
+  bool operator==(const DeviceState&) const = default;
+};
+struct PortState {
+  std::string network, mac;
+  std::vector<AddressState> addresses;
+  std::optional<std::string> host, hostname;
+  std::vector<std::string> security_groups;
+  bool port_security = true;
+  std::vector<AddressPairState> allowed_address_pairs;
+  bool admin_up = true;
+  std::optional<DeviceState> device;
+};
+struct RuleState {
+  std::string id, direction, ethertype;
+  std::optional<std::string> protocol;  // a name (tcp, udp, icmp, ipv6-icmp, ...) or a decimal number
+  std::optional<std::uint32_t> port_min, port_max;
+  std::optional<std::string> remote_cidr, remote_group;
+};
+struct SecurityGroupState {
+  std::vector<RuleState> rules;
+};
+struct InterfaceState {
+  std::optional<std::string> port;
+  std::string network, mac;
+  std::vector<AddressState> addresses;
+};
+struct GatewayState {
+  std::optional<std::string> port;
+  std::string network, mac;
+  std::vector<AddressState> addresses;
+  bool snat = true;
+  std::optional<std::string> host;
+};
+struct RouterState {
+  bool admin_up = true;
+  std::vector<InterfaceState> interfaces;
+  std::optional<GatewayState> gateway;
+  std::vector<RouteState> routes;
+};
+struct FloatingIpState {
+  std::optional<std::string> router, port, fixed_ip;
+  std::string network, floating_ip;
+};
+
+// Either the whole state (`whole`: what is not named does not exist) or what changed (nullopt deletes).
+template <typename T>
+using Changes = std::map<std::string, std::optional<T>>;
+struct StateDocument {
+  std::uint64_t generation = 0;
+  bool whole = false;
+  std::optional<NodeState> node;
+  Changes<HostState> host;
+  Changes<UplinkState> uplink;
+  Changes<NetworkState> network;
+  Changes<SubnetState> subnet;
+  Changes<PortState> port;
+  Changes<SecurityGroupState> security_group;
+  Changes<RouterState> router;
+  Changes<FloatingIpState> floating_ip;
+};
+
+}  // namespace hanok::dataplane
