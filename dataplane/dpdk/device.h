@@ -1,0 +1,54 @@
+#pragma once
+// A packet device as the workers see it: one receive and one transmit queue. Two kinds: any DPDK ethdev (by
+// device string) and a vhost-user socket.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace hanok::dataplane::dpdk {
+
+// What the device itself lost or saw; read by the control thread while the worker runs.
+struct DeviceStatistics {
+  std::uint64_t rx_missed = 0;
+  std::uint64_t rx_errors = 0;
+  std::uint64_t rx_no_buffer = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // Worker only. At most `count` frames; the caller owns what it gets. Each is in one segment.
+  virtual std::uint16_t receive(rte_mbuf** frames, std::uint16_t count) = 0;
+  // Worker only. Takes the first N frames and says N; the rest stays the caller's.
+  virtual std::uint16_t transmit(rte_mbuf** frames, std::uint16_t count) = 0;
+
+  // Any thread.
+  [[nodiscard]] virtual bool link_up() const = 0;
+  [[nodiscard]] virtual DeviceStatistics statistics() const { return {}; }
+  // The device's own Ethernet address, 6 bytes; all zero for a vhost-user socket (the guest has it).
+  [[nodiscard]] virtual std::uint64_t mac() const { return 0; }
+};
+
+// Control thread. `device` is a PCI address or a vdev with its arguments ("net_af_packet0,iface=veth0"); it
+// is plugged in, configured with one queue pair and started. Destroying the result unplugs it: the worker
+// must have let go of it. kBadRequest names the device and what DPDK said.
+[[nodiscard]] Result<std::unique_ptr<Device>> open_ethdev(const std::string& device, rte_mempool* pool);
+
+// Control thread. Vhost-user front end is QEMU (the socket's server); we connect, and again whenever the
+// connection is lost or not there yet, so this succeeds before the guest exists. Split rings, mergeable
+// receive buffers; no checksum or segmentation offload is offered, so frames of guests are complete
+// (virtio 1.2, 5.1).
+[[nodiscard]] Result<std::unique_ptr<Device>> open_vhost_user(const std::string& socket_path,
+                                                              rte_mempool* pool);
+
+}  // namespace hanok::dataplane::dpdk
