@@ -66,6 +66,8 @@ libvirt_define_secret() {
       "$id" "$(setting ceph_client)" "$NODE" >"$RUN/secret.xml"
     printf '%s' "$key" >"$RUN/secret.key"
   )
+  # defined anew: the node or the user may have been renamed since
+  libvirt_virsh secret-undefine "$id" >/dev/null 2>&1 || true
   if ! libvirt_virsh secret-define "$RUN/secret.xml" >/dev/null ||
     ! libvirt_virsh secret-set-value "$id" --file "$RUN/secret.key" >/dev/null; then
     die "libvirt refuses the cephx secret; log: $LOG/libvirtd.log"
