@@ -151,10 +151,19 @@ node_configure() {
   if node_is_controller; then say "= $STATE/clouds.yaml (cloud hanok), $STATE/openrc"; else say "= compute host of $(setting controller)"; fi
 }
 
+# node_start PROGRAM [WRAPPER...]
+node_start() {
+  local name=$1 program
+  shift
+  program=$(node_bin)/$name
+  [[ -x $program ]] || die "$program is not built"
+  proc_start "$name" "$@" "$program" --config "$STATE/conf/$name.toml" || node_failed "$name"
+}
+
 node_api_answers() { curl -s -o /dev/null --max-time 2 "http://$(setting listen):$(node_port 5000)/v3"; }
 
 api_up() {
-  proc_start hanok-api "$(node_bin)/hanok-api" --config "$STATE/conf/hanok-api.toml"
+  node_start hanok-api
   wait_for 30 "hanok-api to answer" proc_answers hanok-api node_api_answers || node_failed hanok-api
   say "= $(node_auth_url)"
 }
@@ -177,13 +186,12 @@ dataplane_up() {
   local namespace command=()
   namespace=$(setting dataplane_netns)
   [[ -z $namespace ]] || command=(ip netns exec "$namespace")
-  command+=("$(node_bin)/hanok-dataplane" --config "$STATE/conf/hanok-dataplane.toml")
-  proc_start hanok-dataplane "${command[@]}"
+  node_start hanok-dataplane "${command[@]}"
   wait_for 60 "hanok-dataplane to answer" proc_answers hanok-dataplane dataplane_answers || node_failed hanok-dataplane
 }
 
 agent_up() {
-  proc_start hanok-agent "$(node_bin)/hanok-agent" --config "$STATE/conf/hanok-agent.toml"
+  node_start hanok-agent
   if node_is_controller; then
     node_python bootstrap.py wait-host "$NODE" 60 || node_failed hanok-agent
   else
