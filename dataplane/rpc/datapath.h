@@ -1,0 +1,43 @@
+#pragma once
+// What the control socket needs of a running data plane. The real one is dpdk/datapath.h; tests have their
+// own.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/json.h"
+#include "dataplane/flow/engine.h"
+#include "dataplane/tables/state.h"
+#include "dataplane/tables/tables.h"
+
+namespace hanok::dataplane {
+
+struct AppliedChange {
+  std::uint64_t generation = 0;
+  std::size_t objects_rebuilt = 0;
+  std::size_t devices_opened = 0;
+  std::size_t devices_closed = 0;
+};
+
+// All calls are made on one thread, the control thread.
+class Datapath {
+ public:
+  virtual ~Datapath() = default;
+
+  // All of it or nothing: on an error the running state and its devices are as before.
+  [[nodiscard]] virtual std::variant<AppliedChange, StateError> apply(const StateDocument& change) = 0;
+  [[nodiscard]] virtual const Tables& tables() const = 0;
+
+  [[nodiscard]] virtual Json status() const = 0;
+  // Counters of the devices in the state; of one device where `id` is given. kNotFound: no such device here.
+  [[nodiscard]] virtual Result<Json> counters(const std::optional<std::string>& id) const = 0;
+  [[nodiscard]] virtual std::vector<FlowInfo> flows(DeviceIndex device, std::size_t limit) = 0;
+  [[nodiscard]] virtual std::vector<TraceStep> trace(std::span<const std::uint8_t> frame,
+                                                     DeviceIndex in_device) = 0;
+};
+
+}  // namespace hanok::dataplane
