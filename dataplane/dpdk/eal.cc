@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dataplane/dpdk/packet_pool.h"
+
 namespace hanok::dataplane::dpdk {
 namespace {
 
@@ -67,8 +69,8 @@ Result<Eal> Eal::start(const EalOptions& options) {
   Eal eal;
   for (unsigned i = 0; i < options.worker_cpus.size(); ++i) eal.worker_lcores_.push_back(i + 1);
   const unsigned buffers = std::max(kMinBuffers, options.huge_mib * 1024U / 2U * 1024U / kBufferBytes);
-  eal.pool_ = rte_pktmbuf_pool_create("packets", buffers, kCachedPerWorker, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                      SOCKET_ID_ANY);
+  eal.pool_ = rte_pktmbuf_pool_create("packets", buffers, kCachedPerWorker, kPrivateBytes,
+                                      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (eal.pool_ == nullptr) {
     return unavailable(fmt::format("no memory for {} packet buffers: {}", buffers, rte_strerror(rte_errno)));
   }

@@ -1,0 +1,53 @@
+#pragma once
+// The native data plane: applies the desired state to devices and to the worker. Control thread only.
+
+#include <map>
+#include <memory>
+
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/worker.h"
+#include "dataplane/rpc/datapath.h"
+
+namespace hanok::dataplane::dpdk {
+
+// Opens a device: the real one below, or a test's.
+using DeviceOpener = std::function<Result<std::unique_ptr<Device>>(const DeviceState&)>;
+[[nodiscard]] DeviceOpener real_devices(rte_mempool* pool);
+
+class NativeDatapath final : public Datapath {
+ public:
+  // `worker` outlives this; it may run or not.
+  NativeDatapath(Worker& worker, DeviceOpener opener, rte_mempool* pool);
+  ~NativeDatapath() override;  // detaches and closes all devices
+
+  [[nodiscard]] std::variant<AppliedChange, StateError> apply(const StateDocument& change) override;
+  [[nodiscard]] const Tables& tables() const override { return *tables_; }
+  [[nodiscard]] Json status() const override;
+  [[nodiscard]] Result<Json> counters(const std::optional<std::string>& id) const override;
+  [[nodiscard]] std::vector<FlowInfo> flows(DeviceIndex device, std::size_t limit) override;
+  [[nodiscard]] std::vector<TraceStep> trace(std::span<const std::uint8_t> frame,
+                                             DeviceIndex in_device) override;
+
+ private:
+  struct Opened {
+    DeviceInfo info;
+    std::unique_ptr<Device> device;
+  };
+  using OpenedDevices = std::map<DeviceIndex, Opened>;
+
+  // Closes now those of `removed` whose resource a device of `added` wants.
+  [[nodiscard]] std::vector<DeviceInfo> close_in_the_way(const ApplyResult& result);
+  void reopen(const std::vector<DeviceInfo>& devices);
+  [[nodiscard]] std::variant<OpenedDevices, StateError> open_all(
+      const std::vector<DeviceInfo>& devices) const;
+  void attach(DeviceIndex index, const Opened& opened);
+  [[nodiscard]] Json counters_of(const DeviceInfo& info) const;
+
+  Worker& worker_;
+  DeviceOpener opener_;
+  rte_mempool* pool_;
+  std::shared_ptr<const Tables> tables_;
+  OpenedDevices devices_;
+};
+
+}  // namespace hanok::dataplane::dpdk

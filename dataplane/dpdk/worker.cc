@@ -1,0 +1,191 @@
+#include "dataplane/dpdk/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <rte_mbuf.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+
+#include "dataplane/dpdk/packet_pool.h"
+
+namespace hanok::dataplane::dpdk {
+namespace {
+
+// So many empty rounds are spun through before the first sleep: a gap between two bursts is no idleness.
+constexpr unsigned kSpins = 256;
+constexpr std::uint32_t kFirstSleep_us = 10;
+
+}  // namespace
+
+class Worker::DeviceOutput final : public Output {
+ public:
+  DeviceOutput() : devices_(kMaxDevices, nullptr), counters_(kMaxDevices) {}
+
+  void transmit(DeviceIndex index, Packet* const* packets, unsigned count) override {
+    std::array<rte_mbuf*, kBurst> frames;
+    while (count > 0) {
+      const unsigned now = std::min<unsigned>(count, frames.size());
+      for (unsigned i = 0; i < now; ++i) frames[i] = frame_of(*packets[i]);
+      transmit_frames(index, frames.data(), static_cast<std::uint16_t>(now));
+      packets += now;
+      count -= now;
+    }
+  }
+
+  void set(DeviceIndex index, Device* device) {
+    devices_[index] = device;
+    if (device == nullptr || counters_[index].load() != nullptr) return;
+    owned_.push_back(std::make_unique<DeviceTransmitCounters>());
+    counters_[index].store(owned_.back().get());
+  }
+  [[nodiscard]] Device* device(DeviceIndex index) const { return devices_[index]; }
+  [[nodiscard]] const DeviceTransmitCounters* counters(DeviceIndex index) const {
+    return index < kMaxDevices ? counters_[index].load() : nullptr;
+  }
+
+ private:
+  void transmit_frames(DeviceIndex index, rte_mbuf** frames, std::uint16_t count) {
+    Device* device = index < kMaxDevices ? devices_[index] : nullptr;
+    const std::uint16_t sent = device == nullptr ? std::uint16_t{0} : device->transmit(frames, count);
+    if (sent < count) rte_pktmbuf_free_bulk(frames + sent, count - sent);
+    if (device == nullptr) return;
+    DeviceTransmitCounters& counters = *counters_[index].load(std::memory_order_relaxed);
+    counters.sent.add(sent);
+    if (sent < count) counters.refused.add(count - sent);
+  }
+
+  std::vector<Device*> devices_;
+  // Read by other threads: what was once there stays.
+  std::vector<std::atomic<DeviceTransmitCounters*>> counters_;
+  std::vector<std::unique_ptr<DeviceTransmitCounters>> owned_;
+};
+
+Worker::Worker(rte_mempool* pool, const WorkerOptions& options)
+    : options_(options),
+      pool_(std::make_unique<PacketPool>(pool)),
+      output_(std::make_unique<DeviceOutput>()),
+      engine_(std::make_unique<Engine>(*pool_, options.engine)) {}
+
+Worker::~Worker() {
+  stop();
+}
+
+Status Worker::start(unsigned lcore) {
+  lcore_ = lcore;
+  stopping_ = false;
+  if (rte_eal_remote_launch(run_on_lcore, this, lcore) != 0)
+    return internal_error("the worker's lcore is busy");
+  running_ = true;
+  return {};
+}
+
+void Worker::stop() {
+  if (!running_) return;
+  stopping_ = true;
+  rte_eal_wait_lcore(lcore_);
+  running_ = false;
+}
+
+void Worker::call(const std::function<void()>& task) {
+  if (!running_) {
+    task();
+    return;
+  }
+  task_.store(&task, std::memory_order_release);
+  task_done_.acquire();
+}
+
+void Worker::run_task() {
+  const auto* task = task_.exchange(nullptr, std::memory_order_acquire);
+  if (task == nullptr) return;
+  (*task)();
+  task_done_.release();
+}
+
+void Worker::attach(DeviceIndex index, Device* device) {
+  detach(index);
+  output_->set(index, device);
+  attached_.push_back(index);
+}
+
+void Worker::detach(DeviceIndex index) {
+  output_->set(index, nullptr);
+  std::erase(attached_, index);
+}
+
+const DeviceTransmitCounters* Worker::transmit_counters(DeviceIndex index) const {
+  return output_->counters(index);
+}
+
+std::uint64_t Worker::now_us() {
+  // Without the overflow of cycles times a million.
+  static const std::uint64_t hz = rte_get_tsc_hz();
+  const std::uint64_t cycles = rte_rdtsc();
+  return cycles / hz * 1'000'000U + cycles % hz * 1'000'000U / hz;
+}
+
+int Worker::run_on_lcore(void* worker) {
+  static_cast<Worker*>(worker)->run();
+  return 0;
+}
+
+void Worker::run() {
+  prctl(PR_SET_TIMERSLACK, 1000UL);  // ns; the default of 50 us would double short sleeps
+  unsigned empty_loops = 0;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (task_.load(std::memory_order_relaxed) != nullptr) run_task();
+    const std::uint64_t now = now_us();
+    const unsigned received = receive_all(now);
+    engine_->poll(now, *output_);
+    counters_.loops.add(1);
+    if (received > 0) {
+      empty_loops = 0;
+      continue;
+    }
+    counters_.empty_loops.add(1);
+    rest(++empty_loops);
+  }
+}
+
+unsigned Worker::receive_all(std::uint64_t now) {
+  std::array<rte_mbuf*, kBurst> frames;
+  unsigned all = 0;
+  for (const DeviceIndex index : attached_) {
+    const std::uint16_t count = output_->device(index)->receive(frames.data(), kBurst);
+    if (count == 0) continue;
+    process(frames.data(), count, index, now);
+    all += count;
+  }
+  return all;
+}
+
+void Worker::process(rte_mbuf** frames, unsigned count, DeviceIndex index, std::uint64_t now) {
+  std::array<Packet*, kBurst> packets;
+  unsigned whole = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    if (i + 4 < count) rte_prefetch0(rte_pktmbuf_mtod(frames[i + 4], void*));
+    if (frames[i]->nb_segs > 1 && rte_pktmbuf_linearize(frames[i]) != 0) {
+      counters_.segmented_frames.add(1);
+      rte_pktmbuf_free(frames[i]);
+      continue;
+    }
+    packets[whole++] = packet_of(frames[i]);
+  }
+  if (whole > 0) engine_->process(packets.data(), whole, index, now, *output_);
+}
+
+// Sleeps that double from 10 us up to the bound: latency of the first packet after a pause, for a CPU left to
+// guests.
+void Worker::rest(unsigned empty_loops) {
+  if (options_.idle_sleep_us == 0 || empty_loops < kSpins) return;
+  const unsigned doublings = std::min((empty_loops - kSpins) / 4U, 16U);
+  const std::uint32_t sleep_us = std::min(kFirstSleep_us << doublings, options_.idle_sleep_us);
+  const timespec time = {sleep_us / 1'000'000, static_cast<long>(sleep_us % 1'000'000) * 1000};
+  nanosleep(&time, nullptr);
+  counters_.sleeps.add(1);
+}
+
+}  // namespace hanok::dataplane::dpdk
