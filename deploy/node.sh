@@ -74,10 +74,9 @@ CONF
   fi
   cat >"$dir/hanok-dataplane.toml" <<CONF
 socket = "$RUN/dataplane.sock"
-lcores = "$(setting dataplane_lcores)"
+lcores = [$(setting dataplane_lcores | tr '|' ',')]
 huge-mib = $(setting dataplane_huge_mib)
 idle-sleep-us = $(setting dataplane_idle_us)
-eal = ["--file-prefix=$(basename "$RUN")"]
 log-level = "$(setting log_level)"
 CONF
   cat >"$dir/hanok-agent.toml" <<CONF
