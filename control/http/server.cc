@@ -1,18 +1,24 @@
 #include "control/http/server.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <cstring>
 
 #include "common/log.h"
 #include "common/uuid.h"
@@ -25,7 +31,9 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
 using asio::ip::tcp;
-using Stream = beast::tcp_stream;
+using LocalProtocol = asio::local::stream_protocol;
+using Socket = asio::generic::stream_protocol::socket;  // TCP or Unix
+using Stream = beast::basic_stream<asio::generic::stream_protocol>;
 using BufferParser = bhttp::request_parser<bhttp::buffer_body>;
 
 constexpr auto kIdleTimeout = std::chrono::seconds(75);
@@ -34,6 +42,7 @@ constexpr auto kStopTimeout = std::chrono::seconds(10);
 constexpr std::size_t kMaxHeaderBytes = 64U << 10U;
 constexpr std::size_t kMaxDrainBytes = 64U << 20U;
 constexpr std::size_t kChunkBytes = 256U << 10U;
+constexpr std::string_view kUnixPrefix = "unix:";
 constexpr unsigned kMaxConnections = 1024;
 const beast::error_category& kHttpErrors = bhttp::make_error_code(bhttp::error::end_of_stream).category();
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
@@ -86,14 +95,14 @@ class InFlight {
 
 class Connection {
  public:
-  Connection(tcp::socket socket, const Dispatcher& dispatcher, Services services)
-      : stream_(std::move(socket)), dispatcher_(dispatcher), services_(services) {}
+  Connection(Socket socket, const Dispatcher& dispatcher, const std::string& authority, Services services)
+      : stream_(std::move(socket)), dispatcher_(dispatcher), authority_(authority), services_(services) {}
 
   asio::awaitable<void> serve() {
     while (co_await serve_one()) {
     }
     beast::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
   }
 
  private:
@@ -138,10 +147,7 @@ class Connection {
       if (!fresh) it->second += ", " + value;
     }
     const std::string host = request.header("Host");
-    beast::error_code ignored;
-    const auto local = stream_.socket().local_endpoint(ignored);
-    request.base_url =
-        "http://" + (is_host(host) ? host : fmt::format("{}:{}", local.address().to_string(), local.port()));
+    request.base_url = "http://" + (is_host(host) ? host : authority_);
     request.request_id = "req-" + new_uuid();
     return request;
   }
@@ -322,6 +328,7 @@ class Connection {
   Stream stream_;
   beast::flat_buffer buffer_{kMaxHeaderBytes + kChunkBytes};
   const Dispatcher& dispatcher_;
+  const std::string& authority_;  // host:port for links when the client names none
   Services services_;
   std::size_t drained_ = 0;
   std::chrono::steady_clock::time_point started_{};
@@ -339,28 +346,26 @@ class BeastServer final : public Server {
   }
 
   Status add(const Listener& listener) {
+    auto door = std::make_unique<Door>(Door{asio::basic_socket_acceptor<asio::generic::stream_protocol>(io_),
+                                            listener.dispatcher, authority_of(listener), listener.port});
     beast::error_code error;
-    const auto address = asio::ip::make_address(listener.address, error);
-    if (error) return bad_request("listen address '" + listener.address + "' is not an IP address");
-    auto acceptor = std::make_unique<tcp::acceptor>(io_);
-    const tcp::endpoint endpoint(address, listener.port);
-    acceptor->open(endpoint.protocol(), error);
-    if (!error) acceptor->set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor->bind(endpoint, error);
-    if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-      return unavailable(fmt::format("{} cannot listen on {}:{}: {}", listener.dispatcher->service().name,
-                                     listener.address, listener.port, error.message()));
+    if (listener.address.rfind(kUnixPrefix, 0) == 0) {
+      error = open_unix(*door, listener.address.substr(kUnixPrefix.size()));
+    } else {
+      const auto address = asio::ip::make_address(listener.address, error);
+      if (error) return bad_request("listen address '" + listener.address + "' is not an IP address");
+      error = open_tcp(*door, tcp::endpoint(address, listener.port));
     }
-    acceptors_.push_back(std::move(acceptor));
-    dispatchers_.push_back(listener.dispatcher);
+    if (error) {
+      return unavailable(fmt::format("{} cannot listen on {}: {}", listener.dispatcher->service().name,
+                                     door->authority, error.message()));
+    }
+    doors_.push_back(std::move(door));
     return {};
   }
 
   void run() override {
-    for (std::size_t i = 0; i < acceptors_.size(); ++i) {
-      asio::co_spawn(io_, accept(*acceptors_[i], *dispatchers_[i]), asio::detached);
-    }
+    for (auto& door : doors_) asio::co_spawn(io_, accept(*door), asio::detached);
     io_.run();
     workers_.join();
   }
@@ -371,14 +376,57 @@ class BeastServer final : public Server {
 
   [[nodiscard]] std::vector<std::uint16_t> ports() const override {
     std::vector<std::uint16_t> out;
-    for (const auto& acceptor : acceptors_) out.push_back(acceptor->local_endpoint().port());
+    for (const auto& door : doors_) out.push_back(door->port);
     return out;
   }
 
  private:
-  asio::awaitable<void> accept(tcp::acceptor& acceptor, const Dispatcher& dispatcher) {
-    while (acceptor.is_open()) {
-      auto [error, socket] = co_await acceptor.async_accept(kTuple);
+  struct Door {
+    asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor;
+    std::shared_ptr<const Dispatcher> dispatcher;
+    std::string authority;
+    std::uint16_t port;
+  };
+
+  static std::string authority_of(const Listener& listener) {
+    if (listener.address.rfind(kUnixPrefix, 0) == 0) return listener.address.substr(kUnixPrefix.size());
+    const bool v6 = listener.address.find(':') != std::string::npos;
+    return fmt::format("{}{}{}:{}", v6 ? "[" : "", listener.address, v6 ? "]" : "", listener.port);
+  }
+
+  static beast::error_code open_tcp(Door& door, const tcp::endpoint& endpoint) {
+    beast::error_code error;
+    door.acceptor.open(endpoint.protocol(), error);
+    if (!error) door.acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) door.acceptor.bind(endpoint, error);
+    if (!error) door.acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (!error && door.port == 0) {
+      tcp::endpoint given;
+      const auto local = door.acceptor.local_endpoint();
+      std::memcpy(given.data(), local.data(), local.size());
+      door.port = given.port();
+    }
+    return error;
+  }
+
+  // Mode 0600 before the first client can come. A socket file that a killed server left is replaced.
+  static beast::error_code open_unix(Door& door, const std::string& path) {
+    beast::error_code error;
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) return make_error_code(beast::errc::filename_too_long);
+    unlink(path.c_str());
+    const LocalProtocol::endpoint endpoint(path);
+    door.acceptor.open(endpoint.protocol(), error);
+    if (!error && fchmod(door.acceptor.native_handle(), 0600) != 0)
+      error.assign(errno, beast::system_category());
+    if (!error) door.acceptor.bind(endpoint, error);
+    if (!error && chmod(path.c_str(), 0600) != 0) error.assign(errno, beast::system_category());
+    if (!error) door.acceptor.listen(asio::socket_base::max_listen_connections, error);
+    return error;
+  }
+
+  asio::awaitable<void> accept(Door& door) {
+    while (door.acceptor.is_open()) {
+      auto [error, socket] = co_await door.acceptor.async_accept(kTuple);
       if (error || stopping_) {
         if (error == asio::error::operation_aborted || stopping_) co_return;
         asio::steady_timer pause(io_, std::chrono::milliseconds(20));  // out of descriptors: others may end
@@ -387,14 +435,15 @@ class BeastServer final : public Server {
       }
       if (connections_ >= kMaxConnections) continue;  // closes it
       beast::error_code ignored;
-      socket.set_option(tcp::no_delay(true), ignored);
+      if (door.authority.front() != '/') socket.set_option(tcp::no_delay(true), ignored);
       ++connections_;
-      asio::co_spawn(io_, serve(std::move(socket), dispatcher), asio::detached);
+      asio::co_spawn(io_, serve(std::move(socket), door), asio::detached);
     }
   }
 
-  asio::awaitable<void> serve(tcp::socket socket, const Dispatcher& dispatcher) {
-    Connection connection(std::move(socket), dispatcher, Services{io_, workers_, in_flight_});
+  asio::awaitable<void> serve(Socket socket, const Door& door) {
+    Connection connection(std::move(socket), *door.dispatcher, door.authority,
+                          Services{io_, workers_, in_flight_});
     co_await connection.serve();
     --connections_;
   }
@@ -404,7 +453,7 @@ class BeastServer final : public Server {
     stopping_ = true;
     beast::error_code ignored;
     signals_.cancel(ignored);
-    for (auto& acceptor : acceptors_) acceptor->close(ignored);
+    for (auto& door : doors_) door->acceptor.close(ignored);
     // Idle keep-alive connections would hold the loop: what runs on the workers is finished, then the loop
     // ends.
     asio::post(workers_, [this] { asio::post(io_, [this] { io_.stop(); }); });
@@ -413,8 +462,7 @@ class BeastServer final : public Server {
   asio::io_context io_{1};
   asio::thread_pool workers_;
   asio::signal_set signals_;
-  std::vector<std::unique_ptr<tcp::acceptor>> acceptors_;
-  std::vector<std::shared_ptr<const Dispatcher>> dispatchers_;
+  std::vector<std::unique_ptr<Door>> doors_;
   unsigned connections_ = 0, in_flight_ = 0;
   bool stopping_ = false;
 };

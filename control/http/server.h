@@ -14,7 +14,7 @@
 namespace hanok::http {
 
 struct Listener {
-  std::string address;  // IPv4 or IPv6 literal
+  std::string address;  // IPv4 or IPv6 literal, or "unix:/path" (made with mode 0600)
   std::uint16_t port = 0;
   std::shared_ptr<const Dispatcher> dispatcher;
 };
