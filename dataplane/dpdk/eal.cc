@@ -52,11 +52,19 @@ Result<std::string> lcore_map(const std::vector<unsigned>& worker_cpus) {
 Result<Eal> Eal::start(const EalOptions& options) {
   if (options.worker_cpus.empty()) return bad_request("lcores: at least one CPU is needed");
   HANOK_TRY(map, lcore_map(options.worker_cpus));
-  std::vector<std::string> words = {
-      "hanok-dataplane",   "--lcores",    map,  "--file-prefix",
-      options.file_prefix, "--in-memory", "-m", std::to_string(options.huge_mib)};
-  if (options.no_huge) words.emplace_back("--no-huge");
-  if (options.no_huge) words.emplace_back("--no-pci");
+  std::vector<std::string> words = {"hanok-dataplane",
+                                    "--lcores",
+                                    map,
+                                    "--file-prefix",
+                                    options.file_prefix,
+                                    "-m",
+                                    std::to_string(options.huge_mib)};
+  // Nothing of ours stays in hugetlbfs after a crash; plain memory knows no such choice.
+  if (options.no_huge) {
+    words.insert(words.end(), {"--no-huge", "--no-shconf", "--no-pci"});
+  } else {
+    words.emplace_back("--in-memory");
+  }
   words.emplace_back("--log-level=lib.*:warning");
   words.insert(words.end(), options.extra.begin(), options.extra.end());
   std::vector<char*> arguments;

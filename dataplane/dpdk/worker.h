@@ -17,7 +17,7 @@ namespace hanok::dataplane::dpdk {
 
 struct WorkerOptions {
   // Longest sleep of a worker whose devices stay empty; 0: never sleeps, burns its CPU.
-  std::uint32_t idle_sleep_us = 200;
+  std::uint32_t idle_sleep_us = 500;
   EngineOptions engine;
 };
 
@@ -65,7 +65,7 @@ class Worker {
   unsigned receive_all(std::uint64_t now);
   void process(rte_mbuf** frames, unsigned count, DeviceIndex index, std::uint64_t now);
   void run_task();
-  void rest(unsigned empty_loops);
+  void rest(unsigned empty_loops, std::uint64_t idle_us);
 
   WorkerOptions options_;
   std::unique_ptr<BufferPool> pool_;
