@@ -120,6 +120,7 @@ class Proof:
 
     def wait_active(self):
         def active():
+            """The server once it is ACTIVE."""
             server = self.cloud.compute.get_server(self.server.id)
             if server.status == "ERROR":
                 fail(f"the server is in ERROR: {(server.fault or {}).get('message')}")
@@ -159,8 +160,17 @@ class Proof:
                    "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", f"cirros@{self.address}", "sh -s"]
         return subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=STEP_SECONDS)
 
+    def answers(self):
+        if self.ping(self.address):
+            return True
+        # After `./hanok down` the guest is off; the API learns it a moment after the agent is back.
+        if not self.new and self.cloud.compute.get_server(self.server.id).status == "SHUTOFF":
+            self.cloud.compute.start_server(self.server)
+            self.wait_active()
+        return False
+
     def prove_ping(self):
-        wait(BOOT_SECONDS, f"ping of {self.address}", lambda: self.ping(self.address))
+        wait(BOOT_SECONDS, f"ping of {self.address}", self.answers)
         shown(f"{self.address} answers ping from the external network: {self.since():.1f} s after the request"
               if self.new else f"{self.address} answers ping from the external network")
 
