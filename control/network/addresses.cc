@@ -101,7 +101,9 @@ Result<store::Rows> subnets_of(store::Tx& tx, const std::string& network_id) {
 
 // One address per IP version from the first subnet that has one, plus the automatic ones.
 Status assign_any(store::Tx& tx, const AddressOwner& owner, const store::Rows& subnets) {
+  const bool floating = owner.device_owner == "network:floatingip";  // IPv4 only: it is for NAT
   for (const std::int64_t version : {4, 6}) {
+    if (version == 6 && floating) break;
     bool wanted = false, given = false;
     for (const store::Row& subnet : subnets) {
       if (subnet.integer("ip_version") != version || is_auto_address(subnet)) continue;
@@ -114,7 +116,7 @@ Status assign_any(store::Tx& tx, const AddressOwner& owner, const store::Rows& s
     }
     if (wanted && !given) return exhausted(owner.network_id);
   }
-  if (is_router_owner(owner.device_owner)) return {};
+  if (floating || is_router_owner(owner.device_owner)) return {};
   for (const store::Row& subnet : subnets) {
     if (is_auto_address(subnet)) HANOK_CHECK(add_auto_address(tx, owner, subnet));
   }
@@ -187,7 +189,7 @@ Status assign_wanted(store::Tx& tx, const AddressOwner& owner, const store::Rows
   // Exact addresses first, so that none of them is given away as "any".
   std::stable_partition(wanted.begin(), wanted.end(), [](const FixedIp& f) { return f.ip.has_value(); });
   for (const FixedIp& fixed : wanted) HANOK_CHECK(assign_one(tx, owner, subnets, fixed));
-  if (wanted.empty() || is_router_owner(owner.device_owner)) return {};
+  if (wanted.empty() || owner.device_owner.starts_with("network:")) return {};
   for (const store::Row& subnet : subnets) {
     if (is_auto_address(subnet)) HANOK_CHECK(add_auto_address(tx, owner, subnet));
   }

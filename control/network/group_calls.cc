@@ -85,7 +85,7 @@ Result<SecurityGroupView> create_security_group(store::Tx& tx, const std::string
     return conflict("Default security group already exists.", "SecurityGroupDefaultAlreadyExists");
   }
   HANOK_CHECK(check_quota(tx, "security_group", project_id));
-  HANOK_TRY(id, insert_group(tx, project_id, name, description, true, false, now_us));
+  HANOK_TRY(id, insert_group(tx, project_id, name, description, false, now_us));
   return get_security_group(tx, id, project_id, false);
 }
 

@@ -173,7 +173,7 @@ Status set_port_security_groups(store::Tx& tx, const std::string& port_id,
     return bad_request(
         "Port security must be enabled and port must have an IP address in order to use security"
         " groups.",
-        "PortSecurityPortHasSecurityGroup");
+        "PortSecurityAndIPRequiredForSecurityGroups");
   }
   HANOK_CHECK(set_groups(tx, port_id, group_ids));
   HANOK_CHECK(

@@ -50,17 +50,16 @@ Result<std::string> choose_mac(store::Tx& tx, const std::string& network_id, con
 Result<std::string> insert_port(store::Tx& tx, const NewPort& port, std::int64_t now_us) {
   HANOK_TRY(mac, choose_mac(tx, port.network_id, port.mac));
   const std::string id = new_uuid();
-  HANOK_CHECK(
-      tx.execute("INSERT INTO ports (id, network_id, project_id, name, description, mac, admin_state_up, "
-                 "status, device_id,"
-                 " device_owner, host, hostname, vnic_type, binding_profile, port_security_enabled, "
-                 "allowed_address_pairs,"
-                 " extra_dhcp_opts, created_us, updated_us, revision)"
-                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                 {id, port.network_id, port.project_id, port.name, port.description, mac, port.admin_state_up,
-                  port.status, port.device_id, port.device_owner, port.host, port.hostname, port.vnic_type,
-                  port.binding_profile, port.port_security_enabled, port.allowed_address_pairs,
-                  port.extra_dhcp_opts, now_us, now_us}));
+  HANOK_CHECK(tx.execute(
+      "INSERT INTO ports (id, network_id, project_id, name, description, mac, admin_state_up, status, "
+      "device_id,"
+      " device_owner, host, hostname, vnic_type, binding_profile, port_security_enabled, "
+      "allowed_address_pairs,"
+      " created_us, updated_us, revision)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+      {id, port.network_id, port.project_id, port.name, port.description, mac, port.admin_state_up,
+       port.status, port.device_id, port.device_owner, port.host, port.hostname, port.vnic_type,
+       port.binding_profile, port.port_security_enabled, port.allowed_address_pairs, now_us, now_us}));
   HANOK_CHECK(assign_addresses(tx, {id, port.network_id, mac, port.device_owner}, port.fixed_ips));
   HANOK_CHECK(set_groups(tx, id, port.group_ids));
   HANOK_CHECK(touch_port(tx, id));

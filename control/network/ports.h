@@ -21,8 +21,7 @@ struct NewPort {
   std::string vnic_type = "normal", status = "DOWN";
   bool admin_state_up = true;
   bool port_security_enabled = true;
-  Json binding_profile = Json::object(), allowed_address_pairs = Json::array(),
-       extra_dhcp_opts = Json::array();
+  Json binding_profile = Json::object(), allowed_address_pairs = Json::array();
   std::optional<FixedIps> fixed_ips{};  // nullopt: one per IP version
   std::vector<std::string> group_ids{};
 };

@@ -52,7 +52,7 @@ CREATE TABLE ports (
   name TEXT NOT NULL, description TEXT NOT NULL, mac TEXT NOT NULL, admin_state_up INTEGER NOT NULL,
   status TEXT NOT NULL, device_id TEXT NOT NULL, device_owner TEXT NOT NULL, host TEXT NOT NULL,
   hostname TEXT NOT NULL, vnic_type TEXT NOT NULL, binding_profile TEXT NOT NULL,
-  port_security_enabled INTEGER NOT NULL, allowed_address_pairs TEXT NOT NULL, extra_dhcp_opts TEXT NOT NULL,
+  port_security_enabled INTEGER NOT NULL, allowed_address_pairs TEXT NOT NULL,
   created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, revision INTEGER NOT NULL,
   UNIQUE (network_id, mac));
 CREATE INDEX ports_by_project ON ports (project_id);
@@ -69,7 +69,7 @@ CREATE INDEX addresses_by_ip ON port_addresses (ip);
 
 CREATE TABLE security_groups (
   id TEXT PRIMARY KEY, project_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
-  stateful INTEGER NOT NULL, is_default INTEGER NOT NULL,
+  is_default INTEGER NOT NULL,
   created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, revision INTEGER NOT NULL);
 CREATE INDEX security_groups_by_project ON security_groups (project_id, name);
 CREATE UNIQUE INDEX one_default_group ON security_groups (project_id) WHERE is_default = 1;

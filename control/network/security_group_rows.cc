@@ -21,13 +21,12 @@ Status insert_default_rule(store::Tx& tx, const std::string& group_id, const std
 }  // namespace
 
 Result<std::string> insert_group(store::Tx& tx, const std::string& project_id, const std::string& name,
-                                 const std::string& description, bool stateful, bool is_default,
-                                 std::int64_t now_us) {
+                                 const std::string& description, bool is_default, std::int64_t now_us) {
   const std::string id = new_uuid();
   HANOK_CHECK(
-      tx.execute("INSERT INTO security_groups (id, project_id, name, description, stateful, is_default,"
-                 " created_us, updated_us, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
-                 {id, project_id, name, description, stateful, is_default, now_us, now_us}));
+      tx.execute("INSERT INTO security_groups (id, project_id, name, description, is_default,"
+                 " created_us, updated_us, revision) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+                 {id, project_id, name, description, is_default, now_us, now_us}));
   for (const char* ethertype : {"IPv4", "IPv6"}) {
     HANOK_CHECK(insert_default_rule(tx, id, project_id, "egress", ethertype, false, now_us));
     if (is_default) HANOK_CHECK(insert_default_rule(tx, id, project_id, "ingress", ethertype, true, now_us));
@@ -40,7 +39,7 @@ Result<std::string> ensure_default_group(store::Tx& tx, const std::string& proje
   HANOK_TRY(row, tx.query_one("SELECT id FROM security_groups WHERE project_id = ? AND is_default = 1",
                               {project_id}));
   if (row) return row->text("id");
-  return insert_group(tx, project_id, "default", "Default security group", true, true, now_us);
+  return insert_group(tx, project_id, "default", "Default security group", true, now_us);
 }
 
 Status check_groups(store::Tx& tx, const std::vector<std::string>& ids, const http::Caller& caller) {

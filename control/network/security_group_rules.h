@@ -14,6 +14,8 @@ namespace hanok::network {
 // OverQuota.
 [[nodiscard]] Result<std::string> insert_rule(store::Tx& tx, const SecurityGroupRuleView& rule,
                                               const std::string& description, std::int64_t now_us);
+// How the API shows a rule; the row has its tags.
+[[nodiscard]] Json rule_json(const store::Row& row, const http::Caller& caller);
 // Removes a rule; its group is touched.
 [[nodiscard]] Status remove_rule(store::Tx& tx, const std::string& rule_id, const std::string& group_id,
                                  std::int64_t now_us);

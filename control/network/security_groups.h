@@ -15,7 +15,7 @@ namespace hanok::network {
 // A group with the two egress rules (and, as `is_default`, the two ingress rules from its own members).
 [[nodiscard]] Result<std::string> insert_group(store::Tx& tx, const std::string& project_id,
                                                const std::string& name, const std::string& description,
-                                               bool stateful, bool is_default, std::int64_t now_us);
+                                               bool is_default, std::int64_t now_us);
 // The groups exist and the caller's project (or an administrator) may use them.
 [[nodiscard]] Status check_groups(store::Tx& tx, const std::vector<std::string>& ids,
                                   const http::Caller& caller);
