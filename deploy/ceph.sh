@@ -54,6 +54,9 @@ mon warn on pool no redundancy = false
 admin socket = $RUN/ceph/\$name.asok
 log file = $LOG/ceph-mgr.log
 mgr data = $dir/mgr
+# how soon the cluster's state is seen: 5 s by default
+mgr stats period = 1
+mgr tick period = 1
 
 [osd]
 admin socket = $RUN/ceph/\$name.asok

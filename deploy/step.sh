@@ -15,10 +15,19 @@ step() {
   began=$(now_ms)
   STEPS_BEGAN=${STEPS_BEGAN:-$began}
   file=$LOG/step-${name//[^a-zA-Z0-9]/-}.log
-  ("$@") </dev/null >"$file" 2>&1 &
+  # A process group of its own, so that Ctrl-C ends the step and what it runs; daemons have sessions of theirs.
+  set -m
+  (
+    set +m
+    "$@"
+  ) </dev/null >"$file" 2>&1 &
   pid=$!
+  set +m
+  # shellcheck disable=SC2064 # this pid, now
+  trap "kill -TERM -- -$pid 2>/dev/null; step_cut_off '$name'" INT TERM
   step_progress "$name" "$pid" "$file" "$began"
   wait "$pid" || code=$?
+  trap - INT TERM
   spent=$(($(now_ms) - began))
   STEP_NAMES+=("$name")
   STEP_SECONDS+=("$spent")
@@ -30,6 +39,11 @@ step() {
   fi
   printf '%8s s  %s\n' "$(seconds_of "$spent")" "$name"
   sed -n 's/^= /              /p' "$file"
+}
+
+step_cut_off() {
+  printf '\nhanok: cut off in step "%s"; call it again to go on, or ./hanok down\n' "$1" >&2
+  exit 130
 }
 
 # A step that takes long says every 10 seconds where it is.
