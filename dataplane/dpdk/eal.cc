@@ -63,7 +63,8 @@ Result<Eal> Eal::start(const EalOptions& options) {
   if (options.no_huge) {
     words.insert(words.end(), {"--no-huge", "--no-shconf", "--no-pci"});
   } else {
-    words.emplace_back("--in-memory");
+    // An allow list of a device that does not exist: no PCI device is taken but those that the state names.
+    words.insert(words.end(), {"--in-memory", "-a", "0000:00:00.0"});
   }
   words.emplace_back("--log-level=lib.*:warning");
   words.insert(words.end(), options.extra.begin(), options.extra.end());
