@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/flow/drop_reason.h"
+#include "dataplane/packet/drop_reason.h"
 #include "dataplane/packet/packet.h"
 
 namespace hanok::dataplane {
