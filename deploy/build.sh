@@ -51,13 +51,11 @@ test_ctest() {
     fi
   fi
   export HANOK_BIN=$HERE/build/$PRESET/bin HANOK_SOURCE=$HERE
-  local code=0 output=$HERE/build/$PRESET/ctest.out
-  ctest -L "$label" --output-on-failure --no-tests=error -j "$(nproc)" >"$output" 2>&1 &
-  tail --pid=$! -n +1 -f "$output"
-  wait $! || code=$?
+  local code=0
+  ctest -L "$label" --output-on-failure --no-tests=error -j "$(nproc)" || code=$?
   if [[ -n $node ]]; then
     trap - EXIT
-    test_node_end >"$output.down" 2>&1 || true
+    test_node_end >"$HERE/build/$PRESET/test-node-down.log" 2>&1 || true
   fi
   return "$code"
 }
