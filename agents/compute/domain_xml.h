@@ -1,0 +1,37 @@
+#pragma once
+// Domain XML of libvirt (https://libvirt.org/formatdomain.html), built and read by pure functions.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agents/compute/domain.h"
+
+namespace hanok::agent {
+
+// What is the same for all guests of this host.
+struct DomainSettings {
+  bool kvm = false;
+  std::string owner;  // this agent's state folder: domains of other agents are not ours
+  std::string ceph_conf, ceph_client;
+  std::string secret_uuid;  // libvirt secret with the cephx key; empty: cluster without cephx
+};
+
+[[nodiscard]] std::string domain_name(const std::string& id);
+[[nodiscard]] std::string domain_xml(const DomainSpec& spec, const DomainSettings& settings);
+[[nodiscard]] std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings);
+[[nodiscard]] std::string nic_xml(const NicSpec& nic);
+// The element under <metadata>, with its namespace.
+[[nodiscard]] std::string marks_xml(const Marks& marks, const std::string& owner);
+inline constexpr const char* kMarksNamespace = "urn:hanok:instance:1";
+
+// Marks from the metadata element or a whole domain; nullopt: not a domain of `owner`.
+[[nodiscard]] std::optional<Marks> read_marks(std::string_view xml, const std::string& owner);
+[[nodiscard]] Devices read_devices(std::string_view xml);
+// The <disk> or <interface> element of a domain that holds `needle`; empty when there is none.
+[[nodiscard]] std::string find_device(std::string_view xml, const std::string& element,
+                                      const std::string& needle);
+
+[[nodiscard]] std::string xml_escape(std::string_view text);
+
+}  // namespace hanok::agent
