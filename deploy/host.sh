@@ -55,9 +55,21 @@ policy_restore() { [[ -z ${POLICY_MADE:-} ]] || rm -f /usr/sbin/policy-rc.d; }
 
 hugepages_folder() { echo /sys/kernel/mm/hugepages/hugepages-2048kB; }
 
+hugepages_set() {
+  local count=$1 file
+  file=$(hugepages_folder)/nr_hugepages
+  echo "$count" >"$file"
+  if (($(cat "$file") < count)); then # memory is in pieces: ask the kernel to tidy up
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+    echo 1 >/proc/sys/vm/compact_memory
+    echo "$count" >"$file"
+  fi
+}
+
 # Makes sure that as many pages as the node wants are free for it, and that a hugetlbfs is mounted.
 hugepages_up() {
-  local wanted folder free total added made=$RUN/made
+  local wanted folder free total added available made=$RUN/made
   wanted=$(setting hugepages)
   folder=$(hugepages_folder)
   mkdir -p "$made"
@@ -67,16 +79,18 @@ hugepages_up() {
     total=$(cat "$folder/nr_hugepages")
     added=$((wanted > free ? wanted - free : 0))
     if ((added)); then
-      echo "$added" >"$made/hugepages"
-      echo "$((total + added))" >"$folder/nr_hugepages"
-      if (($(cat "$folder/nr_hugepages") < total + added)); then # memory is in pieces: ask the kernel to tidy up
-        sync
-        echo 3 >/proc/sys/vm/drop_caches
-        echo 1 >/proc/sys/vm/compact_memory
-        echo "$((total + added))" >"$folder/nr_hugepages"
-      fi
+      # The kernel would take what it can and squeeze everything else out: ask only for what is surely there.
+      available=$(awk '$1 == "MemAvailable:" {print int($2 / 1024)}' /proc/meminfo)
+      ((added * 2 < available * 8 / 10)) ||
+        die "$added huge pages of 2 MiB are too many for $available MiB of available memory (--set hugepages=N)"
+      hugepages_set "$((total + added))"
       free=$(cat "$folder/free_hugepages")
-      ((free >= wanted)) || die "only $free of $wanted huge pages could be reserved (--set hugepages=N, or free some memory)"
+      # what came, not what was asked for: `down` gives back exactly this
+      echo "$(($(cat "$folder/nr_hugepages") - total))" >"$made/hugepages"
+      if ((free < wanted)); then
+        hugepages_down
+        die "only $free of $wanted huge pages could be reserved (--set hugepages=N, or free some memory)"
+      fi
     fi
   fi
   if ! grep -q ' hugetlbfs .*pagesize=2M' /proc/mounts; then
