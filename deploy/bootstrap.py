@@ -1,7 +1,7 @@
 """What a node holds from the start, made over the public API in one process.
 
     bootstrap.py wait-host HOST SECONDS
-    bootstrap.py resources --image FILE --external-cidr CIDR --external-gateway ADDRESS
+    bootstrap.py resources --image FILE [--external-cidr CIDR --external-gateway ADDRESS]
     bootstrap.py health
 
 Everything can be repeated: what exists is left as it is. Lines that begin with "= " are shown to the person who called.
@@ -81,7 +81,8 @@ def ensure_external(cloud, cidr, gateway):
 def resources(cloud, arguments):
     ensure_flavors(cloud)
     ensure_image(cloud, arguments.image)
-    ensure_external(cloud, arguments.external_cidr, arguments.external_gateway)
+    if arguments.external_cidr:
+        ensure_external(cloud, arguments.external_cidr, arguments.external_gateway)
 
 
 def health(cloud, _):
@@ -116,8 +117,8 @@ def main():
     action.set_defaults(run=wait_host)
     action = actions.add_parser("resources")
     action.add_argument("--image", required=True)
-    action.add_argument("--external-cidr", required=True)
-    action.add_argument("--external-gateway", required=True)
+    action.add_argument("--external-cidr")
+    action.add_argument("--external-gateway")
     action.set_defaults(run=resources)
     action = actions.add_parser("health")
     action.set_defaults(run=health)

@@ -44,7 +44,10 @@ test_ctest() {
   if [[ $label == *system* && $(ctest -N -L system | awk '/^Total Tests:/ {print $3}') != 0 ]]; then
     if [[ -z ${OS_CLIENT_CONFIG_FILE:-} ]]; then
       node=yes
-      test_node up --bare
+      test_node up --bare || {
+        test_node down >/dev/null
+        die "the node for the system tests does not come up; its logs: $TEST_STATE/log"
+      }
       trap test_node_end EXIT
       export OS_CLIENT_CONFIG_FILE=$TEST_STATE/clouds.yaml
       export HANOK_STATE=$TEST_STATE HANOK_RUN=/run/hanok-test HANOK_EXT_NS=hanok-test-ext

@@ -205,8 +205,11 @@ node_python() {
 }
 
 bootstrap_up() {
-  node_python bootstrap.py resources --image "$(guest_image)" --external-cidr "$(setting external_cidr)" \
-    --external-gateway "$(setting external_gateway)"
+  local external=()
+  if [[ $(setting external_device) != none ]]; then
+    external=(--external-cidr "$(setting external_cidr)" --external-gateway "$(setting external_gateway)")
+  fi
+  node_python bootstrap.py resources --image "$(guest_image)" "${external[@]}"
 }
 
 instance_up() {
