@@ -46,6 +46,8 @@ class BlockStore {
   [[nodiscard]] virtual Status clone(const SnapshotRef& parent, const ImageRef& child) = 0;
   [[nodiscard]] virtual Status flatten(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status resize(const ImageRef& image, std::uint64_t size_bytes) = 0;
+  // Within its pool. kConflict when the new name is taken.
+  [[nodiscard]] virtual Status rename(const ImageRef& image, const std::string& name) = 0;
   // Works also while clones of its snapshots live (clone v2, trash). kNotFound when there is none.
   [[nodiscard]] virtual Status remove(const ImageRef& image) = 0;
   [[nodiscard]] virtual Result<ImageInfo> info(const ImageRef& image) = 0;

@@ -1,0 +1,75 @@
+#include "agents/volume/volume_object.h"
+
+namespace hanok::agent {
+namespace {
+
+using storage::VolumeSource;
+
+Result<storage::ImageRef> parse_image(const Json& object, const std::string& name_key) {
+  HANOK_TRY(pool, need_string(object, "pool"));
+  HANOK_TRY(name, need_string(object, name_key));
+  return storage::ImageRef{pool, name};
+}
+
+Result<VolumeSource> parse_source(const Json& object) {
+  VolumeSource out;
+  HANOK_TRY(type, need_string(object, "type"));
+  if (type == "none") return out;
+  HANOK_TRY(image, parse_image(object, type == "image" ? "name" : "image"));
+  out.image = image;
+  if (type == "volume") {
+    out.type = VolumeSource::Type::kVolume;
+    return out;
+  }
+  HANOK_TRY(snapshot, need_string(object, "snapshot"));
+  out.snapshot = snapshot;
+  if (type == "snapshot") {
+    out.type = VolumeSource::Type::kSnapshot;
+    return out;
+  }
+  if (type != "image") return bad_request("source: unknown type " + type);
+  HANOK_TRY(format, need_string(object, "format"));
+  out.type = VolumeSource::Type::kImage;
+  out.format = format;
+  return out;
+}
+
+Result<std::string> optional_text(const Json& object, const std::string& key) {
+  HANOK_TRY(text, get_string(object, key));
+  return text.value_or("");
+}
+
+}  // namespace
+
+Result<VolumeObject> parse_volume(const Json& object) {
+  VolumeObject out;
+  HANOK_TRY(task, need_string(object, "task"));
+  HANOK_TRY(image, parse_image(object, "image"));
+  HANOK_TRY(size, get_int(object, "size_gib"));
+  HANOK_TRY(source, need_object(object, "source"));
+  HANOK_TRY(parsed_source, parse_source(*source));
+  HANOK_TRY(upload, get_object(object, "upload"));
+  HANOK_TRY(request_id, optional_text(object, "request_id"));
+  if (upload != nullptr) {
+    HANOK_TRY(upload_image, parse_image(*upload, "name"));
+    HANOK_TRY(id, need_string(*upload, "image_id"));
+    out.upload = upload_image;
+    out.upload_image_id = id;
+  }
+  out.task = task;
+  out.image = image;
+  out.size_gib = size.value_or(0);
+  out.source = parsed_source;
+  out.request_id = request_id;
+  return out;
+}
+
+Result<SnapshotObject> parse_snapshot(const Json& object) {
+  HANOK_TRY(task, need_string(object, "task"));
+  HANOK_TRY(image, parse_image(object, "image"));
+  HANOK_TRY(snapshot, need_string(object, "snapshot"));
+  HANOK_TRY(request_id, optional_text(object, "request_id"));
+  return SnapshotObject{.task = task, .snapshot = {image, snapshot}, .request_id = request_id};
+}
+
+}  // namespace hanok::agent

@@ -1,0 +1,28 @@
+#pragma once
+// Objects of kinds `volume` and `snapshot` as the API sends them (docs/architecture.md).
+
+#include <string>
+
+#include "common/json.h"
+#include "storage/operations/operations.h"
+
+namespace hanok::agent {
+
+struct VolumeObject {
+  std::string task;  // create, extend, upload, delete: echoed in reports
+  storage::ImageRef image;
+  std::int64_t size_gib = 0;
+  storage::VolumeSource source;
+  std::string upload_image_id;
+  storage::ImageRef upload;
+  std::string request_id;
+};
+struct SnapshotObject {
+  std::string task;  // create, delete
+  storage::SnapshotRef snapshot;
+  std::string request_id;
+};
+[[nodiscard]] Result<VolumeObject> parse_volume(const Json& object);
+[[nodiscard]] Result<SnapshotObject> parse_snapshot(const Json& object);
+
+}  // namespace hanok::agent

@@ -1,0 +1,71 @@
+#include "agents/volume/volume_reconciler.h"
+
+#include "agents/volume/volume_object.h"
+#include "common/log.h"
+
+namespace hanok::agent {
+namespace {
+
+constexpr std::uint64_t kGib = 1ULL << 30U;
+constexpr std::int64_t kRetry_ms = 2000;
+
+bool is_hopeless(ErrorCode code) {
+  return code == ErrorCode::kNotFound || code == ErrorCode::kBadRequest || code == ErrorCode::kOverQuota;
+}
+
+Outcome failure(const Task& task, const Error& error) {
+  const bool hopeless = is_hopeless(error.code);
+  spdlog::warn("[{}] {} {} {}: {}", task.object.value("request_id", "-"), task.kind, task.id,
+               hopeless ? "failed" : "is tried again", error.message);
+  Outcome out;
+  out.observed = {{"task", task.object.value("task", "")},
+                  {"state", hopeless ? "error" : "retrying"},
+                  {"error", {{"message", error.message}}}};
+  if (!hopeless) out.again_after_ms = kRetry_ms;
+  return out;
+}
+
+}  // namespace
+
+Result<Json> VolumeReconciler::apply_volume(const Json& object) {
+  HANOK_TRY(volume, parse_volume(object));
+  const std::uint64_t size_bytes = static_cast<std::uint64_t>(volume.size_gib) * kGib;
+  if (volume.task == "delete") {
+    HANOK_CHECK(storage::delete_volume(store_, volume.image, volume.source));
+    return Json{{"task", volume.task}, {"state", "deleted"}};
+  }
+  Json done = {{"task", volume.task}, {"state", "available"}, {"size_gib", volume.size_gib}};
+  if (volume.task == "create") {
+    HANOK_CHECK(storage::create_volume(store_, converter_, volume.image, size_bytes, volume.source));
+  } else if (volume.task == "extend") {
+    HANOK_CHECK(storage::extend_volume(store_, volume.image, size_bytes));
+  } else if (volume.task == "upload") {
+    HANOK_TRY(bytes, storage::upload_image(store_, volume.image, volume.upload));
+    done["uploaded"] = volume.upload_image_id;
+    done["size_bytes"] = bytes;
+  } else {
+    return bad_request("volume: unknown task " + volume.task);
+  }
+  return done;
+}
+
+Result<Json> VolumeReconciler::apply_snapshot(const Json& object) {
+  HANOK_TRY(snapshot, parse_snapshot(object));
+  if (snapshot.task == "delete") {
+    HANOK_CHECK(storage::delete_volume_snapshot(store_, snapshot.snapshot));
+    return Json{{"task", snapshot.task}, {"state", "deleted"}};
+  }
+  HANOK_CHECK(storage::create_volume_snapshot(store_, snapshot.snapshot));
+  return Json{{"task", snapshot.task}, {"state", "available"}};
+}
+
+Result<Outcome> VolumeReconciler::apply(const Task& task) {
+  if (!task.object.is_object()) return Outcome{};
+  auto done = task.kind == "volume" ? apply_volume(task.object) : apply_snapshot(task.object);
+  if (!done.ok()) return failure(task, done.error());
+  Outcome out;
+  out.observed = std::move(*done);
+  return out;
+}
+
+}  // namespace hanok::agent

@@ -1,0 +1,30 @@
+#pragma once
+// The volume role: brings volumes and snapshots about in the block store. An object exists only while there
+// is work to do, names it in `task`, and the report echoes it.
+
+#include "agents/core/reconciler.h"
+#include "storage/operations/operations.h"
+
+namespace hanok::agent {
+
+class VolumeReconciler final : public Reconciler {
+ public:
+  // Both outlive this.
+  VolumeReconciler(storage::BlockStore& store, storage::Converter& converter)
+      : store_(store), converter_(converter) {}
+
+  [[nodiscard]] std::vector<std::string> kinds() const override { return {"volume", "snapshot"}; }
+  // What may still come right (the cluster does not answer, an image is open somewhere) is reported as
+  // `retrying` with its cause and tried again; the API gives up at its deadline. What cannot come right is
+  // reported as `error`.
+  [[nodiscard]] Result<Outcome> apply(const Task& task) override;
+
+ private:
+  [[nodiscard]] Result<Json> apply_volume(const Json& object);
+  [[nodiscard]] Result<Json> apply_snapshot(const Json& object);
+
+  storage::BlockStore& store_;
+  storage::Converter& converter_;
+};
+
+}  // namespace hanok::agent

@@ -1,0 +1,21 @@
+#pragma once
+// Making a volume: what the API and the compute service share.
+
+#include "control/volume/record.h"
+
+namespace hanok::volume {
+
+struct CreateSpec {
+  std::string project_id, user_id, request_id, zone;
+  bool is_admin = false;
+  std::optional<std::string> name, description, type, image_id, snapshot_id,
+      source_volid;                      // type: id or name
+  std::optional<std::int64_t> size_gib;  // optional with a snapshot or a volume as source
+  Json metadata = Json::object();
+  bool multiattach = false;
+};
+
+// Checks everything (sizes, source, type, quota), writes the row in `creating`, and wakes the agents.
+[[nodiscard]] Result<Volume> make_volume(store::Tx& tx, const CreateSpec& spec, std::int64_t now_us);
+
+}  // namespace hanok::volume

@@ -1,0 +1,242 @@
+// Volumes and snapshots as agents see them, and what their reports do. An object is shown only while there is
+// work to do: what is settled renders as null, so that an agent that starts has no more to look at than what
+// is unfinished.
+
+#include <algorithm>
+#include <string_view>
+
+#include "common/clock.h"
+#include "control/image/image.h"
+#include "control/volume/record.h"
+
+namespace hanok::volume {
+namespace {
+
+struct Step {
+  std::string_view status, task, failed;
+};
+constexpr Step kVolumeSteps[] = {
+    {"creating", "create", "error"},
+    {"extending", "extend", "error_extending"},
+    {"uploading", "upload", ""},
+    {"deleting", "delete", "error_deleting"},
+};
+constexpr Step kSnapshotSteps[] = {
+    {"creating", "create", "error"},
+    {"deleting", "delete", "error_deleting"},
+};
+
+template <std::size_t N>
+const Step* step_of(const Step (&steps)[N], const std::string& status) {
+  for (const Step& step : steps) {
+    if (step.status == status) return &step;
+  }
+  return nullptr;
+}
+
+// One host does the work on volumes, so that two never do the same: the first by name of those alive.
+Result<std::optional<std::string>> volume_host(store::Tx& tx) {
+  HANOK_TRY(hosts, bus::list_hosts(tx, SystemClock{}.now_us()));
+  std::optional<std::string> out;
+  for (const bus::Host& host : hosts) {
+    const bool fit =
+        host.alive && std::find(host.roles.begin(), host.roles.end(), "volume") != host.roles.end();
+    if (fit && (!out || host.name < *out)) out = host.name;
+  }
+  return out;
+}
+
+Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::string& host) {
+  HANOK_TRY(volume, get_volume(tx, id));
+  if (!volume) return Json();
+  const Step* step = step_of(kVolumeSteps, volume->status);
+  HANOK_TRY(chosen, volume_host(tx));
+  if (step == nullptr || (chosen && *chosen != host)) return Json();
+  Json upload;
+  if (step->task == "upload" && volume->upload_image_id) {
+    upload = {
+        {"image_id", *volume->upload_image_id}, {"pool", kImagePool}, {"name", *volume->upload_image_id}};
+  }
+  return Json{{"task", step->task},        {"pool", kPool},
+              {"image", rbd_image_of(id)}, {"size_gib", volume->wanted_gib},
+              {"source", volume->source},  {"wanted", step->task == "delete" ? "absent" : "present"},
+              {"upload", upload},          {"request_id", volume->request_id}};
+}
+
+Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::string& host) {
+  HANOK_TRY(snapshot, get_snapshot(tx, id));
+  if (!snapshot) return Json();
+  const Step* step = step_of(kSnapshotSteps, snapshot->status);
+  HANOK_TRY(chosen, volume_host(tx));
+  if (step == nullptr || (chosen && *chosen != host)) return Json();
+  return Json{{"task", step->task},
+              {"pool", kPool},
+              {"image", rbd_image_of(snapshot->volume_id)},
+              {"snapshot", rbd_snapshot_of(id)},
+              {"wanted", step->task == "delete" ? "absent" : "present"},
+              {"request_id", snapshot->request_id}};
+}
+
+struct Report {
+  std::string task, state, error, uploaded;
+  std::int64_t size_gib = 0;
+  std::int64_t size_bytes = 0;
+};
+
+Result<Report> parse_report(const Json& observed) {
+  Report out;
+  HANOK_TRY(task, get_string(observed, "task"));
+  HANOK_TRY(state, need_string(observed, "state"));
+  HANOK_TRY(uploaded, get_string(observed, "uploaded"));
+  HANOK_TRY(size, get_int(observed, "size_gib"));
+  HANOK_TRY(bytes, get_int(observed, "size_bytes"));
+  HANOK_TRY(error, get_object(observed, "error"));
+  if (error != nullptr) {
+    HANOK_TRY(message, get_string(*error, "message", 4096));
+    out.error = message.value_or("unknown");
+  }
+  out.task = task.value_or("");
+  out.state = state;
+  out.uploaded = uploaded.value_or("");
+  out.size_gib = size.value_or(0);
+  out.size_bytes = bytes.value_or(0);
+  return out;
+}
+
+Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std::string& why,
+                     std::int64_t now_us) {
+  if (step.task == "upload") {
+    HANOK_CHECK(image::finish_image(tx, volume.upload_image_id.value_or(""), false, 0, now_us));
+    volume.upload_image_id.reset();
+    HANOK_TRY(rest, resting_status(tx, volume.id));
+    settle(volume, rest);
+  } else {
+    if (step.task == "extend") volume.wanted_gib = volume.size_gib;
+    settle(volume, std::string(step.failed));
+  }
+  volume.last_error = why;
+  HANOK_CHECK(add_message(tx, volume.project_id, "VOLUME", volume.id, "VOLUME_" + std::string(step.task),
+                          std::string(step.task) + " volume: " + why, volume.request_id, now_us));
+  return save_volume(tx, volume, now_us);
+}
+
+Status volume_done(store::Tx& tx, Volume& volume, const Step& step, const Report& report,
+                   std::int64_t now_us) {
+  HANOK_TRY(rest, resting_status(tx, volume.id));
+  if (step.task == "extend") {
+    if (report.size_gib < volume.wanted_gib) return {};  // of an earlier wish
+    volume.size_gib = volume.wanted_gib;
+  } else if (step.task == "upload") {
+    if (report.uploaded.empty() || report.uploaded != volume.upload_image_id.value_or("")) return {};
+    HANOK_CHECK(image::finish_image(tx, report.uploaded, true, report.size_bytes, now_us));
+    volume.upload_image_id.reset();
+  }
+  settle(volume, rest);
+  return save_volume(tx, volume, now_us);
+}
+
+Status forget_volume(store::Tx& tx, const std::string& id) {
+  HANOK_TRY(rows, tx.query("SELECT id FROM snapshots WHERE volume_id = ?", {id}));
+  for (const auto& row : rows) HANOK_CHECK(tx.touch("snapshot", row.text("id")));
+  HANOK_CHECK(tx.execute("DELETE FROM snapshots WHERE volume_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM volume_attachments WHERE volume_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM volume_transfers WHERE volume_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM volumes WHERE id = ?", {id}));
+  return tx.touch("volume", id);
+}
+
+Status note_error(store::Tx& tx, const char* table, const std::string& id, const std::string& why) {
+  HANOK_CHECK(tx.execute(std::string("UPDATE ") + table + " SET last_error = ? WHERE id = ?", {why, id}));
+  return {};
+}
+
+Status observe_volume(store::Tx& tx, const std::string&, const std::string& id, const Json& observed) {
+  HANOK_TRY(volume, get_volume(tx, id));
+  HANOK_TRY(report, parse_report(observed));
+  if (!volume) return {};
+  const Step* step = step_of(kVolumeSteps, volume->status);
+  if (step == nullptr || report.task != step->task) return {};  // late: the wish has changed since
+  const std::int64_t now_us = SystemClock{}.now_us();
+  if (report.state == "retrying") return note_error(tx, "volumes", id, report.error);
+  if (report.state == "error") return volume_failed(tx, *volume, *step, report.error, now_us);
+  if (step->task == "delete") return report.state == "deleted" ? forget_volume(tx, id) : Status{};
+  if (report.state != "available") return {};
+  return volume_done(tx, *volume, *step, report, now_us);
+}
+
+Status snapshot_failed(store::Tx& tx, Snapshot& snapshot, const Step& step, const std::string& why,
+                       std::int64_t now_us) {
+  snapshot.status = std::string(step.failed);
+  snapshot.deadline_us = 0;
+  snapshot.last_error = why;
+  HANOK_CHECK(add_message(tx, snapshot.project_id, "VOLUME_SNAPSHOT", snapshot.id,
+                          "SNAPSHOT_" + std::string(step.task), std::string(step.task) + " snapshot: " + why,
+                          snapshot.request_id, now_us));
+  return save_snapshot(tx, snapshot, now_us);
+}
+
+Status observe_snapshot(store::Tx& tx, const std::string&, const std::string& id, const Json& observed) {
+  HANOK_TRY(snapshot, get_snapshot(tx, id));
+  HANOK_TRY(report, parse_report(observed));
+  if (!snapshot) return {};
+  const Step* step = step_of(kSnapshotSteps, snapshot->status);
+  if (step == nullptr || report.task != step->task) return {};
+  const std::int64_t now_us = SystemClock{}.now_us();
+  if (report.state == "retrying") return note_error(tx, "snapshots", id, report.error);
+  if (report.state == "error") return snapshot_failed(tx, *snapshot, *step, report.error, now_us);
+  if (step->task == "delete") {
+    if (report.state != "deleted") return {};
+    HANOK_CHECK(tx.execute("DELETE FROM snapshots WHERE id = ?", {id}));
+    return tx.touch("snapshot", id);
+  }
+  if (report.state != "available") return {};
+  snapshot->status = "available";
+  snapshot->deadline_us = 0;
+  return save_snapshot(tx, *snapshot, now_us);
+}
+
+std::string deadline_cause(const std::optional<std::string>& last_error) {
+  return "it was not finished before its deadline" +
+         (last_error && !last_error->empty() ? ": " + *last_error : std::string(": no volume agent did it"));
+}
+
+Status expire_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
+  const std::string why = deadline_cause(volume.last_error);
+  if (const Step* step = step_of(kVolumeSteps, volume.status); step != nullptr) {
+    return volume_failed(tx, volume, *step, why, now_us);
+  }
+  const bool plugging = volume.status == "attaching" || volume.status == "detaching";
+  settle(volume, plugging ? "error_" + volume.status : volume.status);
+  if (plugging) volume.last_error = why;
+  return save_volume(tx, volume, now_us);
+}
+
+}  // namespace
+
+std::vector<bus::Kind> volume_kinds() {
+  return {{.name = "volume", .render = render_volume, .observe = observe_volume},
+          {.name = "snapshot", .render = render_snapshot, .observe = observe_snapshot}};
+}
+
+Status expire_volumes(store::Tx& tx, std::int64_t now_us) {
+  HANOK_TRY(volumes,
+            tx.query("SELECT * FROM volumes WHERE deadline_us > 0 AND deadline_us < ? LIMIT 100", {now_us}));
+  for (const auto& row : volumes) {
+    Volume volume = volume_from(row);
+    HANOK_CHECK(expire_volume(tx, volume, now_us));
+  }
+  HANOK_TRY(snapshots, tx.query("SELECT * FROM snapshots WHERE deadline_us > 0 AND deadline_us < ? LIMIT 100",
+                                {now_us}));
+  for (const auto& row : snapshots) {
+    Snapshot snapshot = snapshot_from(row);
+    const Step* step = step_of(kSnapshotSteps, snapshot.status);
+    if (step == nullptr) {
+      HANOK_CHECK(tx.execute("UPDATE snapshots SET deadline_us = 0 WHERE id = ?", {snapshot.id}));
+    } else {
+      HANOK_CHECK(snapshot_failed(tx, snapshot, *step, deadline_cause(snapshot.last_error), now_us));
+    }
+  }
+  return {};
+}
+
+}  // namespace hanok::volume

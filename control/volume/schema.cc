@@ -1,0 +1,118 @@
+#include "control/volume/volume.h"
+
+namespace hanok::volume {
+
+store::Module volume_module() {
+  return {.name = "volume", .migrations = {{1, R"sql(
+CREATE TABLE volume_types (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  description TEXT,
+  is_public INTEGER NOT NULL DEFAULT 1,
+  extra_specs TEXT NOT NULL DEFAULT '{}',
+  created_us INTEGER NOT NULL DEFAULT 0
+);
+-- The default type, with an id of this installation's own.
+INSERT INTO volume_types (id, name, description) VALUES (
+  lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
+        substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
+  'rbd', 'Ceph RBD');
+CREATE TABLE volume_type_access (
+  type_id TEXT NOT NULL REFERENCES volume_types (id) ON DELETE CASCADE,
+  project_id TEXT NOT NULL,
+  PRIMARY KEY (type_id, project_id)
+);
+CREATE TABLE volumes (
+  id TEXT PRIMARY KEY,
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT,
+  description TEXT,
+  status TEXT NOT NULL,
+  previous_status TEXT NOT NULL DEFAULT '',  -- where extending, uploading and detaching go back to
+  size_gib INTEGER NOT NULL,
+  wanted_gib INTEGER NOT NULL,
+  type_id TEXT REFERENCES volume_types (id),
+  zone TEXT NOT NULL,
+  bootable INTEGER NOT NULL DEFAULT 0,
+  multiattach INTEGER NOT NULL DEFAULT 0,
+  metadata TEXT NOT NULL DEFAULT '{}',
+  image_metadata TEXT,
+  source TEXT NOT NULL DEFAULT '{"type":"none"}',  -- as agents see it
+  image_id TEXT,
+  snapshot_id TEXT,
+  source_volid TEXT,
+  upload_image_id TEXT,
+  last_error TEXT,
+  deadline_us INTEGER NOT NULL DEFAULT 0,          -- of the transient state; 0: none
+  request_id TEXT,
+  created_us INTEGER NOT NULL,
+  updated_us INTEGER
+);
+CREATE INDEX volumes_project ON volumes (project_id, created_us);
+CREATE INDEX volumes_created ON volumes (created_us);
+CREATE INDEX volumes_deadline ON volumes (deadline_us) WHERE deadline_us > 0;
+CREATE TABLE volume_attachments (
+  id TEXT PRIMARY KEY,
+  volume_id TEXT NOT NULL REFERENCES volumes (id) ON DELETE CASCADE,
+  server_id TEXT NOT NULL,
+  host TEXT,
+  device TEXT,
+  mode TEXT NOT NULL DEFAULT 'rw',
+  status TEXT NOT NULL,   -- reserved, attaching, attached, detaching
+  connector TEXT,
+  delete_on_termination INTEGER NOT NULL DEFAULT 0,
+  attached_us INTEGER,
+  created_us INTEGER NOT NULL
+);
+CREATE INDEX volume_attachments_volume ON volume_attachments (volume_id);
+CREATE INDEX volume_attachments_server ON volume_attachments (server_id);
+CREATE TABLE snapshots (
+  id TEXT PRIMARY KEY,
+  volume_id TEXT NOT NULL REFERENCES volumes (id),
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT,
+  description TEXT,
+  status TEXT NOT NULL,
+  size_gib INTEGER NOT NULL,
+  metadata TEXT NOT NULL DEFAULT '{}',
+  last_error TEXT,
+  deadline_us INTEGER NOT NULL DEFAULT 0,
+  request_id TEXT,
+  created_us INTEGER NOT NULL,
+  updated_us INTEGER
+);
+CREATE INDEX snapshots_project ON snapshots (project_id, created_us);
+CREATE INDEX snapshots_volume ON snapshots (volume_id);
+CREATE INDEX snapshots_deadline ON snapshots (deadline_us) WHERE deadline_us > 0;
+CREATE TABLE volume_quotas (
+  project_id TEXT NOT NULL,  -- 'default': the class of those without their own
+  resource TEXT NOT NULL,
+  limit_value INTEGER NOT NULL,
+  PRIMARY KEY (project_id, resource)
+);
+CREATE TABLE volume_messages (
+  id TEXT PRIMARY KEY,
+  project_id TEXT NOT NULL,
+  resource_type TEXT NOT NULL,
+  resource_id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  user_message TEXT NOT NULL,
+  request_id TEXT,
+  created_us INTEGER NOT NULL
+);
+CREATE INDEX volume_messages_project ON volume_messages (project_id, created_us);
+CREATE TABLE volume_transfers (
+  id TEXT PRIMARY KEY,
+  volume_id TEXT NOT NULL UNIQUE REFERENCES volumes (id) ON DELETE CASCADE,
+  project_id TEXT NOT NULL,
+  name TEXT,
+  salt TEXT NOT NULL,
+  key_hash TEXT NOT NULL,
+  created_us INTEGER NOT NULL
+);
+)sql"}}};
+}
+
+}  // namespace hanok::volume

@@ -1,0 +1,57 @@
+#pragma once
+// The memory twin of RBD, for tests: images and snapshots as strings, with faults on demand.
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "storage/block/block_store.h"
+
+namespace hanok::storage {
+
+class MemoryStore final : public BlockStore {
+ public:
+  explicit MemoryStore(std::vector<std::string> pools = {"volumes", "images", "vms"});
+
+  [[nodiscard]] Status create(const ImageRef& image, std::uint64_t size_bytes) override;
+  [[nodiscard]] Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) override;
+  [[nodiscard]] Status clone(const SnapshotRef& parent, const ImageRef& child) override;
+  [[nodiscard]] Status flatten(const ImageRef& image) override;
+  [[nodiscard]] Status resize(const ImageRef& image, std::uint64_t size_bytes) override;
+  [[nodiscard]] Status rename(const ImageRef& image, const std::string& name) override;
+  [[nodiscard]] Status remove(const ImageRef& image) override;
+  [[nodiscard]] Result<ImageInfo> info(const ImageRef& image) override;
+  [[nodiscard]] Status create_snapshot(const SnapshotRef& snapshot) override;
+  [[nodiscard]] Status remove_snapshot(const SnapshotRef& snapshot) override;
+  [[nodiscard]] Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
+                                         std::size_t length) override;
+  [[nodiscard]] Status write(const ImageRef& image, std::uint64_t offset, const char* data,
+                             std::size_t length) override;
+  [[nodiscard]] Result<std::vector<std::string>> list(const std::string& pool) override;
+  [[nodiscard]] Result<PoolInfo> pool_info(const std::string& pool) override;
+
+  // The next `good` calls work, all after them give kUnavailable until heal(): a cluster that dies in
+  // between.
+  void fail_after(int good);
+  void heal();
+
+ private:
+  friend class MemoryWriter;
+  struct Image {
+    std::string bytes;
+    std::optional<SnapshotRef> parent;
+    std::map<std::string, std::string> snapshots;
+  };
+  using Pool = std::map<std::string, Image>;
+
+  [[nodiscard]] Status enter();  // counts the call down; with the mutex held
+  [[nodiscard]] Result<Pool*> find_pool(const std::string& name);
+  [[nodiscard]] Result<Image*> find_image(const ImageRef& image);
+  [[nodiscard]] Result<Image*> new_image(const ImageRef& image);
+
+  std::mutex mutex_;
+  std::map<std::string, Pool> pools_;
+  std::optional<int> good_calls_left_;
+};
+
+}  // namespace hanok::storage

@@ -1,0 +1,54 @@
+#pragma once
+// What is done to volumes and snapshots. Each call is idempotent: interrupted at any point (crash, timeout)
+// and called again with the same arguments, it finishes. They block; any number may run at once for different
+// volumes. Errors: kNotFound (a source is missing) and kBadRequest do not go away by trying again, all others
+// may.
+
+#include <cstdint>
+#include <string>
+
+#include "storage/block/block_store.h"
+
+namespace hanok::storage {
+
+struct VolumeSource {
+  enum class Type { kNone, kImage, kSnapshot, kVolume };
+  Type type = Type::kNone;
+  ImageRef image;        // the parent's RBD image
+  std::string snapshot;  // kImage, kSnapshot
+  std::string format;    // kImage: raw is cloned, everything else converted
+};
+
+// Turns the guest image in a snapshot's bytes (qcow2 ...) into a new raw RBD image.
+class Converter {
+ public:
+  virtual ~Converter() = default;
+  [[nodiscard]] virtual Status convert(const SnapshotRef& from, const std::string& format,
+                                       const ImageRef& to) = 0;
+};
+
+[[nodiscard]] Status create_volume(BlockStore& store, Converter& converter, const ImageRef& volume,
+                                   std::uint64_t size_bytes, const VolumeSource& source);
+[[nodiscard]] Status extend_volume(BlockStore& store, const ImageRef& volume, std::uint64_t size_bytes);
+// With all that an interrupted creation may have left.
+[[nodiscard]] Status delete_volume(BlockStore& store, const ImageRef& volume, const VolumeSource& source);
+[[nodiscard]] Status create_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
+[[nodiscard]] Status delete_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
+// A full copy in `image` with the snapshot "snap", as the image service keeps images. Gives its size.
+[[nodiscard]] Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume,
+                                                 const ImageRef& image);
+
+// The snapshot of a source volume that exists only while it is being cloned.
+[[nodiscard]] SnapshotRef clone_snapshot(const ImageRef& source, const ImageRef& child);
+// Where an image is converted to before it gets its name.
+[[nodiscard]] ImageRef partial_image(const ImageRef& volume);
+
+// Helpers of idempotence: "exists already" and "is gone already" are no errors.
+[[nodiscard]] inline Status unless_exists(Status status) {
+  return !status.ok() && status.error().code == ErrorCode::kConflict ? Status() : std::move(status);
+}
+[[nodiscard]] inline Status unless_gone(Status status) {
+  return !status.ok() && status.error().code == ErrorCode::kNotFound ? Status() : std::move(status);
+}
+
+}  // namespace hanok::storage

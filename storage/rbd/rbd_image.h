@@ -1,0 +1,27 @@
+#pragma once
+// Pieces that the RBD store is made of.
+
+#include <memory>
+#include <rbd/librbd.hpp>
+#include <string>
+
+#include "storage/rbd/cluster.h"
+
+namespace hanok::storage {
+
+// An open image and what it lives on; closed by the destructor.
+struct OpenImage {
+  Pool pool;
+  librbd::Image image;
+};
+enum class OpenMode { kReadOnly, kReadWrite };
+
+[[nodiscard]] Result<std::unique_ptr<OpenImage>> open_image(Cluster& cluster, const ImageRef& image,
+                                                            OpenMode mode);
+[[nodiscard]] Result<std::unique_ptr<ImageWriter>> open_writer(Cluster& cluster, const ImageRef& image);
+// rbd_remove.cc
+[[nodiscard]] Status remove_image(Cluster& cluster, const ImageRef& image);
+[[nodiscard]] Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot);
+[[nodiscard]] std::string display(const ImageRef& image);  // pool/name
+
+}  // namespace hanok::storage

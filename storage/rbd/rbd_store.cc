@@ -1,0 +1,145 @@
+#include "storage/rbd/rbd_store.h"
+
+#include "storage/rbd/rbd_image.h"
+
+namespace hanok::storage {
+namespace {
+
+class RbdStore final : public BlockStore {
+ public:
+  explicit RbdStore(RbdOptions options) : cluster_(std::move(options)) {}
+
+  Status create(const ImageRef& image, std::uint64_t size_bytes) override {
+    HANOK_TRY(pool, cluster_.pool(image.pool));
+    librbd::ImageOptions options;
+    return status(rbd_.create4(pool.io, image.name.c_str(), size_bytes, options),
+                  "Creation of " + display(image));
+  }
+
+  Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) override {
+    HANOK_CHECK(create(image, 0));
+    return open_writer(cluster_, image);
+  }
+
+  Status clone(const SnapshotRef& parent, const ImageRef& child) override {
+    HANOK_TRY(from, cluster_.pool(parent.image.pool));
+    HANOK_TRY(to, cluster_.pool(child.pool));
+    librbd::ImageOptions options;
+    options.set(RBD_IMAGE_OPTION_CLONE_FORMAT, std::uint64_t{2});
+    return status(rbd_.clone3(from.io, parent.image.name.c_str(), parent.snapshot.c_str(), to.io,
+                              child.name.c_str(), options),
+                  "Clone of " + display(parent.image) + "@" + parent.snapshot);
+  }
+
+  Status flatten(const ImageRef& image) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadWrite));
+    const int code = open->image.flatten();
+    return code == -EINVAL ? Status()
+                           : status(code, "Flatten of " + display(image));  // it has no parent: done
+  }
+
+  Status resize(const ImageRef& image, std::uint64_t size_bytes) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadWrite));
+    return status(open->image.resize(size_bytes), "Resize of " + display(image));
+  }
+
+  Status rename(const ImageRef& image, const std::string& name) override {
+    HANOK_TRY(pool, cluster_.pool(image.pool));
+    return status(rbd_.rename(pool.io, image.name.c_str(), name.c_str()), "Renaming of " + display(image));
+  }
+
+  Status remove(const ImageRef& image) override { return remove_image(cluster_, image); }
+
+  Result<ImageInfo> info(const ImageRef& image) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
+    ImageInfo out;
+    HANOK_CHECK(status(open->image.size(&out.size_bytes), "Size of " + display(image)));
+    librbd::linked_image_spec_t parent;
+    librbd::snap_spec_t snapshot;
+    if (open->image.get_parent(&parent, &snapshot) == 0) {
+      out.parent = SnapshotRef{{parent.pool_name, parent.image_name}, snapshot.name};
+    }
+    std::vector<librbd::snap_info_t> snapshots;
+    HANOK_CHECK(status(open->image.snap_list(snapshots), "Snapshots of " + display(image)));
+    for (const auto& one : snapshots) {
+      librbd::snap_namespace_type_t kind = RBD_SNAP_NAMESPACE_TYPE_USER;
+      static_cast<void>(open->image.snap_get_namespace_type(one.id, &kind));
+      if (kind == RBD_SNAP_NAMESPACE_TYPE_USER) out.snapshots.push_back(one.name);
+    }
+    return out;
+  }
+
+  Status create_snapshot(const SnapshotRef& snapshot) override {
+    HANOK_TRY(open, open_image(cluster_, snapshot.image, OpenMode::kReadWrite));
+    return status(open->image.snap_create(snapshot.snapshot.c_str()),
+                  "Snapshot " + snapshot.snapshot + " of " + display(snapshot.image));
+  }
+
+  Status remove_snapshot(const SnapshotRef& snapshot) override {
+    return remove_image_snapshot(cluster_, snapshot);
+  }
+
+  Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
+                           std::size_t length) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
+    std::uint64_t size = 0;
+    HANOK_CHECK(status(open->image.size(&size), "Size of " + display(image)));
+    if (offset >= size) return std::size_t{0};
+    const std::size_t part = std::min<std::uint64_t>(length, size - offset);
+    ceph::bufferlist bytes;
+    const ssize_t got = open->image.read(offset, part, bytes);
+    if (got < 0) return rbd_error(static_cast<int>(got), "Read of " + display(image));
+    bytes.begin().copy(static_cast<unsigned>(got), out);
+    return static_cast<std::size_t>(got);
+  }
+
+  Status write(const ImageRef& image, std::uint64_t offset, const char* data, std::size_t length) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadWrite));
+    ceph::bufferlist bytes;
+    bytes.append(data, static_cast<unsigned>(length));
+    const ssize_t done = open->image.write(offset, length, bytes);
+    HANOK_CHECK(status(static_cast<int>(std::min<ssize_t>(done, 0)), "Write to " + display(image)));
+    return status(open->image.flush(), "Flush of " + display(image));
+  }
+
+  Result<std::vector<std::string>> list(const std::string& pool_name) override {
+    HANOK_TRY(pool, cluster_.pool(pool_name));
+    std::vector<librbd::image_spec_t> images;
+    HANOK_CHECK(status(rbd_.list2(pool.io, &images), "List of pool " + pool_name));
+    std::vector<std::string> out;
+    for (auto& image : images) out.push_back(std::move(image.name));
+    return out;
+  }
+
+  Result<PoolInfo> pool_info(const std::string& pool_name) override {
+    HANOK_TRY(pool, cluster_.pool(pool_name));
+    librados::cluster_stat_t stat{};
+    HANOK_CHECK(status(pool.rados->cluster_stat(stat), "Statistics of the cluster"));
+    return PoolInfo{.total_bytes = stat.kb * 1024, .free_bytes = stat.kb_avail * 1024};
+  }
+
+ private:
+  Status status(int code, const std::string& what) {
+    if (code >= 0) return {};
+    if (code == -ESHUTDOWN) cluster_.drop();
+    return rbd_error(code, what);
+  }
+
+  Cluster cluster_;
+  librbd::RBD rbd_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockStore> open_rbd_store(RbdOptions options) {
+  return std::make_unique<RbdStore>(std::move(options));
+}
+
+std::unique_ptr<BlockStore> open_rbd_store(const std::string& conf_path, const std::string& client) {
+  RbdOptions options;
+  options.conf_path = conf_path;
+  if (!client.empty()) options.client = client;
+  return open_rbd_store(std::move(options));
+}
+
+}  // namespace hanok::storage
