@@ -14,9 +14,11 @@ namespace hanok::dataplane {
 struct NodeState {
   std::string name;
   std::optional<std::string> vtep;
+  bool operator==(const NodeState&) const = default;
 };
 struct HostState {
   std::optional<std::string> vtep;
+  bool operator==(const HostState&) const = default;
 };
 struct UplinkState {
   std::string device;
@@ -24,21 +26,25 @@ struct UplinkState {
   std::optional<std::string> address;  // "192.0.2.1/24": the VTEP's interface
   std::optional<std::string> mac;      // absent: the device's own, see Engine::set_device_mac
   std::uint32_t mtu = 1500;
+  bool operator==(const UplinkState&) const = default;
 };
 struct SegmentState {
   std::string type;  // vxlan, vlan, flat
   std::uint32_t vni = 0;
   std::string physical_network;
   std::uint32_t vlan_id = 0;
+  bool operator==(const SegmentState&) const = default;
 };
 struct NetworkState {
   std::uint32_t mtu = 1500;
   std::vector<SegmentState> segments;
   bool external = false;
   std::string dns_domain;
+  bool operator==(const NetworkState&) const = default;
 };
 struct RouteState {
   std::string destination, nexthop;
+  bool operator==(const RouteState&) const = default;
 };
 struct SubnetState {
   std::string network, cidr;
@@ -46,13 +52,16 @@ struct SubnetState {
   bool dhcp = true;
   std::vector<std::string> dns;
   std::vector<RouteState> host_routes;
+  bool operator==(const SubnetState&) const = default;
 };
 struct AddressState {
   std::string subnet, ip;
+  bool operator==(const AddressState&) const = default;
 };
 struct AddressPairState {
   std::string ip;  // an address or a CIDR
   std::optional<std::string> mac;
+  bool operator==(const AddressPairState&) const = default;
 };
 struct DeviceState {
   std::string type;   // vhost-user, dpdk
@@ -68,20 +77,24 @@ struct PortState {
   std::vector<AddressPairState> allowed_address_pairs;
   bool admin_up = true;
   std::optional<DeviceState> device;
+  bool operator==(const PortState&) const = default;
 };
 struct RuleState {
   std::string id, direction, ethertype;
   std::optional<std::string> protocol;  // a name (tcp, udp, icmp, ipv6-icmp, ...) or a decimal number
   std::optional<std::uint32_t> port_min, port_max;
   std::optional<std::string> remote_cidr, remote_group;
+  bool operator==(const RuleState&) const = default;
 };
 struct SecurityGroupState {
   std::vector<RuleState> rules;
+  bool operator==(const SecurityGroupState&) const = default;
 };
 struct InterfaceState {
   std::optional<std::string> port;
   std::string network, mac;
   std::vector<AddressState> addresses;
+  bool operator==(const InterfaceState&) const = default;
 };
 struct GatewayState {
   std::optional<std::string> port;
@@ -89,16 +102,19 @@ struct GatewayState {
   std::vector<AddressState> addresses;
   bool snat = true;
   std::optional<std::string> host;
+  bool operator==(const GatewayState&) const = default;
 };
 struct RouterState {
   bool admin_up = true;
   std::vector<InterfaceState> interfaces;
   std::optional<GatewayState> gateway;
   std::vector<RouteState> routes;
+  bool operator==(const RouterState&) const = default;
 };
 struct FloatingIpState {
   std::optional<std::string> router, port, fixed_ip;
   std::string network, floating_ip;
+  bool operator==(const FloatingIpState&) const = default;
 };
 
 // Either the whole state (`whole`: what is not named does not exist) or what changed (nullopt deletes).

@@ -1,0 +1,240 @@
+#pragma once
+// What a Tables snapshot holds: objects by dense handle, and the indexes that packets ask. For the stages and
+// the engine; the edges use tables.h. All of it is immutable once a snapshot is out.
+
+#include <compare>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/packet/packet.h"
+#include "dataplane/tables/persistent_map.h"
+#include "dataplane/tables/state.h"
+#include "dataplane/tables/tables.h"
+
+namespace hanok::dataplane {
+
+using Handle = std::uint32_t;  // dense number of an object within its kind
+inline constexpr Handle kNone = 0xffffffffU;
+
+enum class Kind : std::uint8_t {
+  kHost,
+  kUplink,
+  kNetwork,
+  kSubnet,
+  kPort,
+  kGroup,
+  kRouter,
+  kFloatingIp,
+  kGroupMembers
+};
+inline constexpr unsigned kKinds = 9;
+[[nodiscard]] std::string_view to_string(Kind kind);  // as the document spells it
+
+// `version` counts applied changes; an object's is that of the change which made it what it is.
+struct Uplink {
+  Handle handle = kNone;
+  std::string id;
+  UplinkState state;
+  DeviceIndex device = kNoDevice;
+  std::optional<Handle> physical_network;  // interned name
+  std::optional<Ip> address;
+  Prefix prefix;
+  std::optional<Mac> mac;
+};
+enum class SegmentType : std::uint8_t { kFlat = 1, kVlan = 2, kVxlan = 3 };
+struct Segment {
+  SegmentType type = SegmentType::kFlat;
+  std::uint32_t number = 0;         // VNI or VLAN id
+  Handle physical_network = kNone;  // interned; kNone for VXLAN
+};
+struct Network {
+  Handle handle = kNone;
+  std::string id;
+  NetworkState state;
+  std::vector<Segment> segments;
+  std::vector<Handle> subnets;
+};
+struct Subnet {
+  Handle handle = kNone;
+  std::string id;
+  SubnetState state;
+  Handle network = kNone;
+  Prefix prefix;
+  std::optional<Ip> gateway;
+  std::vector<Ip> dns;
+  struct Route {
+    Prefix destination;
+    Ip nexthop;
+  };
+  std::vector<Route> routes;
+};
+struct PortAddress {
+  Handle subnet = kNone;
+  Ip ip;
+};
+struct Port {
+  Handle handle = kNone;
+  std::string id;
+  PortState state;
+  Handle network = kNone;
+  Mac mac;
+  std::vector<PortAddress> addresses;
+  Handle host = kNone;  // interned name; kNone: not bound
+  std::vector<Handle> groups;
+  struct Pair {
+    Prefix ip;
+    std::optional<Mac> mac;  // absent: the port's
+  };
+  std::vector<Pair> pairs;
+  DeviceIndex device = kNoDevice;
+};
+struct Rule {
+  bool egress = false;
+  bool ipv4 = true;
+  std::int16_t protocol = -1;            // -1: any
+  std::uint16_t low = 0, high = 0xffff;  // destination ports, or ICMP type
+  std::int16_t icmp_code = -1;
+  std::optional<Prefix> remote;
+  Handle remote_group = kNone;
+};
+struct Group {
+  Handle handle = kNone;
+  std::string id;
+  SecurityGroupState state;
+  std::vector<Rule> rules;
+};
+struct RouterInterface {
+  Handle network = kNone;
+  Mac mac;
+  std::vector<PortAddress> addresses;
+};
+struct Router {
+  Handle handle = kNone;
+  std::string id;
+  RouterState state;
+  std::vector<RouterInterface> interfaces;
+  std::optional<RouterInterface> gateway;
+  Handle gateway_host = kNone;  // kNone: the state names none, so every host takes itself for it
+  std::vector<Subnet::Route> routes;
+};
+struct FloatingIp {
+  Handle handle = kNone;
+  std::string id;
+  FloatingIpState state;  // names its port and router by id: either may come later
+  Handle network = kNone;
+  Ip address;
+  std::optional<Ip> fixed;  // absent: the port's first IPv4 address
+};
+
+struct NetworkMac {
+  Handle network;
+  Mac mac;
+  std::uint16_t zero = 0;
+  auto operator<=>(const NetworkMac&) const = default;
+};
+struct NetworkIp {
+  Handle network;  // a group's handle in the address sets, a port's for floating IPs
+  Ip ip;
+  auto operator<=>(const NetworkIp&) const = default;
+};
+struct NetworkHost {
+  Handle network;
+  Handle host;
+  auto operator<=>(const NetworkHost&) const = default;
+};
+struct SegmentKey {
+  std::uint32_t type;
+  Handle physical_network;
+  std::uint32_t number;
+  auto operator<=>(const SegmentKey&) const = default;
+};
+struct ObjectRef {
+  std::uint32_t kind;  // Kind
+  Handle handle;
+  auto operator<=>(const ObjectRef&) const = default;
+};
+inline ObjectRef ref(Kind kind, Handle handle) {
+  return {static_cast<std::uint32_t>(kind), handle};
+}
+
+// Objects of one kind: by id and by handle; freed handles are used again.
+template <typename T>
+struct Collection {
+  PersistentMap<std::string, Handle> by_id;
+  PersistentMap<Handle, std::shared_ptr<const T>> by_handle;
+  std::vector<Handle> freed;
+  Handle next = 0;
+
+  [[nodiscard]] const T* at(Handle handle) const {
+    const auto* found = by_handle.find(handle);
+    return found != nullptr ? found->get() : nullptr;
+  }
+  [[nodiscard]] const T* named(const std::string& id) const { return at(by_id.get(id, kNone)); }
+};
+
+class TablesData {
+ public:
+  std::uint64_t generation = 0;
+  std::uint32_t version = 0;
+  std::uint32_t floor_version = 0;  // everything is at least as new: node, host or uplink changed
+
+  NodeState node;
+  Handle node_host = kNone;
+  std::optional<Ip> vtep;
+
+  PersistentMap<std::string, Handle> host_names, physical_networks;  // interned, never freed
+  PersistentMap<Handle, std::string> host_ids;
+  PersistentMap<Handle, Ip> host_vteps;
+  PersistentMap<std::string, HostState> hosts;
+
+  Collection<Uplink> uplinks;
+  Collection<Network> networks;
+  Collection<Subnet> subnets;
+  Collection<Port> ports;
+  Collection<Group> groups;
+  Collection<Router> routers;
+  Collection<FloatingIp> floating_ips;
+
+  PersistentMap<SegmentKey, Handle> segment_network;
+  PersistentMap<Handle, Handle> uplink_of_physical_network;
+  Handle vtep_uplink = kNone;
+  PersistentMap<NetworkMac, Handle> port_by_mac, router_by_mac;
+  PersistentMap<Ip, Handle> vtep_host;
+  PersistentMap<NetworkIp, Handle> port_by_ip, router_by_ip, floating_by_ip;
+  PersistentMap<std::string, PersistentMap<Handle, bool>> floating_by_port;  // by the port's id
+  PersistentMap<NetworkIp, std::uint32_t> group_addresses;  // how many ports of the group have the address
+  PersistentMap<NetworkHost, PersistentMap<Handle, bool>> members;   // ports of a network on a host
+  PersistentMap<Handle, PersistentMap<Handle, bool>> network_hosts;  // hosts with ports of the network
+  PersistentMap<ObjectRef, std::uint32_t> versions;
+  PersistentMap<ObjectRef, std::uint32_t> references;  // how many objects name this one
+  PersistentMap<Handle, DeviceInfo> devices;           // by index
+  PersistentMap<Handle, Handle> device_owner;          // index -> port or uplink handle
+  std::vector<DeviceIndex> freed_devices;
+  DeviceIndex next_device = 0;
+
+  // The version of what a compiled record depends on; the newest possible one for an object that is gone. A
+  // port's covers its groups and the address sets that their rules name.
+  [[nodiscard]] std::uint32_t version_of(ObjectRef object) const;
+
+  [[nodiscard]] bool is_local(const Port& port) const { return port.host != kNone && port.host == node_host; }
+  [[nodiscard]] bool is_gateway_host(const Router& router) const {
+    return router.gateway_host == kNone || router.gateway_host == node_host;
+  }
+  [[nodiscard]] const Port* port_of_device(DeviceIndex device) const;
+  [[nodiscard]] const Uplink* uplink_of_device(DeviceIndex device) const;
+  // The uplink that carries a VLAN or flat segment of the network, and the segment; null where there is none
+  // here.
+  [[nodiscard]] const Uplink* uplink_of_segment(const Segment& segment) const;
+  // The floating IP whose fixed address is `fixed` of `port`, or null.
+  [[nodiscard]] const FloatingIp* floating_of(const Port& port, const Ip& fixed) const;
+  // The fixed address that a floating IP stands for; none where its port is unknown here.
+  [[nodiscard]] std::optional<Ip> fixed_of(const FloatingIp& floating, const Port*& port) const;
+  [[nodiscard]] bool group_has(Handle group, const Ip& ip) const {
+    return group_addresses.contains({group, ip});
+  }
+};
+
+}  // namespace hanok::dataplane
