@@ -18,7 +18,6 @@ struct Row {
 constexpr Row kRoutes[] = {
     {Method::kGet, "/", Access::kPublic, list_versions},
     {Method::kGet, "/v2.0", Access::kPublic, show_version},
-    {Method::kGet, "/v2.0/", Access::kPublic, show_version},
 
     {Method::kGet, "/v2.0/extensions", Access::kToken, list_extensions},
     {Method::kGet, "/v2.0/extensions/{alias}", Access::kToken, show_extension},

@@ -61,14 +61,10 @@ Status insert_tag(store::Tx& tx, const std::string& id, const std::string& tag) 
 }
 
 Result<std::set<std::string>> read_tags(const http::Request& request) {
-  HANOK_TRY(given, get_array(request.json.is_object() ? request.json : Json(Json::object()), "tags", 1000));
-  (void)given;
+  HANOK_TRY(given, get_array(request.json, "tags", 1000));
+  if (given == nullptr) return bad_request("Invalid input for operation: tags is required.", "InvalidInput");
   std::set<std::string> out;
-  const auto found = request.json.find("tags");
-  if (!request.json.is_object() || found == request.json.end()) {
-    return bad_request("Invalid tags: 'tags' is a required list", "InvalidInput");
-  }
-  for (const Json& tag : *found) {
+  for (const Json& tag : *given) {
     if (!tag.is_string()) return invalid_value("tags", "it is not a list of strings");
     HANOK_CHECK(check_tag(tag.get<std::string>()));
     out.insert(tag.get<std::string>());
