@@ -20,6 +20,7 @@ find_package(spdlog REQUIRED)
 
 add_library(hanok_flags INTERFACE)
 target_include_directories(hanok_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(hanok_flags INTERFACE HANOK_VERSION="${PROJECT_VERSION}")
 target_compile_options(
   hanok_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
                         $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
