@@ -1,0 +1,45 @@
+#pragma once
+// What every handler of the compute service gets besides the request.
+
+#include <string>
+
+#include "common/clock.h"
+#include "control/bus/bus.h"
+#include "control/http/http.h"
+#include "control/store/store.h"
+
+namespace hanok::compute {
+
+// The newest microversion whose request and response shapes all calls here follow.
+constexpr int kMaxMinor = 90;
+
+struct Context {
+  store::Database& database;
+  const Clock& clock;
+  bus::Asker& asker;
+};
+
+using Answer = Result<http::Response>;
+
+// The request's JSON member `name` as an object; kBadRequest when the body is something else.
+[[nodiscard]] Result<const Json*> body_of(const http::Request& request, const std::string& name);
+// kNotFound when the call does not exist at the negotiated microversion.
+[[nodiscard]] Status need_minor(const http::Request& request, int first, int last = kMaxMinor);
+// True when the query asks for every project and the caller may.
+[[nodiscard]] Result<bool> query_flag(const http::Request& request, const std::string& name);
+
+// Paging, as Nova has it: limit (capped at 1000) and marker.
+struct Page {
+  std::int64_t limit = 1000;
+  std::string marker;
+};
+[[nodiscard]] Result<Page> page_of(const http::Request& request);
+// Link to the next page, with the request's other query parameters kept.
+[[nodiscard]] Json next_link(const http::Request& request, const std::string& marker);
+// links of one resource: [{"rel":"self"},{"rel":"bookmark"}]; path e.g. "servers/<id>".
+[[nodiscard]] Json links_of(const http::Request& request, const std::string& path);
+
+// Fields allowed in a request object; the first other one is named in a kBadRequest.
+[[nodiscard]] Status only_fields(const Json& object, std::initializer_list<const char*> allowed);
+
+}  // namespace hanok::compute
