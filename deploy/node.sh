@@ -51,6 +51,8 @@ node_write_confs() {
   local dir=$STATE/conf
   mkdir -p "$dir" "$STATE/api" "$STATE/agent" "$RUN/vhost"
   if node_is_controller; then
+    local listen
+    listen=$(setting agent_listen)
     cat >"$dir/hanok-api.toml" <<CONF
 state-dir = "$STATE/api"
 run-dir = "$RUN"
@@ -62,8 +64,8 @@ image-port = $(node_port 9292)
 network-port = $(node_port 9696)
 public-host = "$(node_public_host)"
 region = "RegionOne"
-agent-socket = "$RUN/agent.sock"
-agent-listen = "$(setting agent_listen)"
+agent-socket = "$RUN/agent.sock"${listen:+
+agent-listen = "$listen"}
 agent-token-file = "$STATE/secrets/agent.token"
 admin-password-file = "$STATE/secrets/admin.password"
 fernet-keys = "$STATE/secrets/fernet"
