@@ -10,6 +10,9 @@ namespace {
 constexpr std::int64_t kFirstRetryMs = 500;
 constexpr std::int64_t kLastRetryMs = 30'000;
 
+// The key under which what exists is compared with what is wanted.
+constexpr const char* kSweep = "";
+
 std::string key_of(const std::string& kind, const std::string& id) {
   return kind + "/" + id;
 }
@@ -41,6 +44,7 @@ void ObjectRole::changed(const Changes& changes) {
   std::vector<std::string> touched;
   {
     const std::lock_guard lock(mutex_);
+    generation_ = changes.generation;
     for (const auto& kind : reconciler_.kinds()) {
       auto& ids = wanted[kind];
       const auto it = changes.objects.find(kind);
@@ -59,7 +63,10 @@ void ObjectRole::changed(const Changes& changes) {
       }
     }
   }
-  if (changes.whole) reconciler_.whole(wanted);
+  if (changes.whole) {
+    reconciler_.whole(wanted);
+    pool_.wake(kSweep);
+  }
   for (const auto& key : touched) pool_.wake(key);
 }
 
@@ -68,15 +75,33 @@ std::optional<Result<Json>> ObjectRole::answer(const std::string& method, const 
 }
 
 void ObjectRole::recheck(const std::string& kind, const std::string& id) {
-  const std::string key = key_of(kind, id);
-  {
-    const std::lock_guard lock(mutex_);
-    if (!tasks_.contains(key)) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, task] : tasks_) {
+    if (task.kind == kind && (id.empty() || task.id == id)) pool_.wake(key);
   }
-  pool_.wake(key);
+}
+
+std::optional<std::int64_t> ObjectRole::sweep() {
+  const auto present = reconciler_.present();
+  if (!present.ok()) {
+    spdlog::warn("[-] cannot see what exists on this host, again in {} ms: {}", backoff_ms(4),
+                 present.error().message);
+    return backoff_ms(4);
+  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [kind, ids] : *present) {
+    for (const auto& id : ids) {
+      const auto [it, orphan] = tasks_.try_emplace(key_of(kind, id), Task{kind, id, nullptr, generation_, 0});
+      if (!orphan) continue;
+      spdlog::warn("[-] {} {} is on this host and not wanted: removing it", kind, id);
+      pool_.wake(it->first);
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<std::int64_t> ObjectRole::run(const std::string& key) {
+  if (key == kSweep) return sweep();
   Task task;
   {
     const std::lock_guard lock(mutex_);

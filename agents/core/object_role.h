@@ -27,11 +27,13 @@ class ObjectRole final : public Role, public Rechecker {
 
  private:
   std::optional<std::int64_t> run(const std::string& key);
+  std::optional<std::int64_t> sweep();
 
   Reconciler& reconciler_;
   Outbox& outbox_;
   std::mutex mutex_;
   std::map<std::string, Task> tasks_;  // by "kind/id"
+  std::int64_t generation_ = 0;        // of the last fetch
   KeyedPool pool_;                     // last: its threads use the rest
 };
 

@@ -45,6 +45,11 @@ class Reconciler {
   virtual void whole(const std::map<std::string, std::set<std::string>>& wanted) {
     static_cast<void>(wanted);
   }
+  // What exists on this host, by kind. Asked for after a whole fetch: what is there and not wanted is applied
+  // as null. Tried again when it fails.
+  [[nodiscard]] virtual Result<std::map<std::string, std::set<std::string>>> present() {
+    return std::map<std::string, std::set<std::string>>{};
+  }
   // Questions of the API ("console_log"); nullopt: not a method of this role.
   [[nodiscard]] virtual std::optional<Result<Json>> answer(const std::string& method, const Json& params) {
     static_cast<void>(method);
@@ -61,8 +66,8 @@ class Outbox {
   virtual void report(const std::string& kind, const std::string& id, Json observed) = 0;
 };
 
-// Something changed on the host: the object is applied again as it is wanted now. Thread-safe, never blocks;
-// ids that are not wanted are ignored.
+// Something changed on the host: the object is applied again as it is wanted now; an empty id means all
+// objects of the kind. Thread-safe, never blocks; ids that are not wanted are ignored.
 class Rechecker {
  public:
   virtual ~Rechecker() = default;

@@ -1,0 +1,90 @@
+// Volumes and NICs of a guest that exists: plugged in and out, in the definition and in the running guest.
+#include <algorithm>
+
+#include "agents/compute/instance_reconciler.h"
+#include "common/log.h"
+
+namespace hanok::agent {
+namespace {
+
+constexpr std::int64_t kLookAgainMs = 500;
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// What `names` holds that is in none of `wanted`.
+template <typename Wanted, typename NameOf>
+std::vector<std::string> unwanted(const std::vector<std::string>& names, const Wanted& wanted,
+                                  NameOf name_of) {
+  std::vector<std::string> out;
+  for (const auto& name : names) {
+    const bool keep =
+        std::any_of(wanted.begin(), wanted.end(), [&](const auto& item) { return name_of(item) == name; });
+    if (!keep) out.push_back(name);
+  }
+  return out;
+}
+
+std::vector<std::string> both(std::vector<std::string> a, const std::vector<std::string>& b) {
+  for (const auto& name : b) {
+    if (!has(a, name)) a.push_back(name);
+  }
+  return a;
+}
+
+const Devices kNone;
+
+}  // namespace
+
+Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainView& view) {
+  const Devices& live = view.live ? *view.live : kNone;
+  for (const auto& disk : disks_of(wanted)) {
+    const bool define = !has(view.defined.disks, disk.serial);
+    const bool plug = view.live && !has(live.disks, disk.serial);
+    if (!define && !plug) continue;
+    HANOK_CHECK(hypervisor_.attach_disk(wanted.id, disk, define, plug));
+    spdlog::info("[{}] instance {}: volume {} attached", wanted.request_id, wanted.id, disk.serial);
+  }
+  for (const auto& nic : wanted.nics) {
+    const bool define = !has(view.defined.nics, nic.mac);
+    const bool plug = view.live && !has(live.nics, nic.mac);
+    if (!define && !plug) continue;
+    HANOK_CHECK(hypervisor_.attach_nic(wanted.id, nic, define, plug));
+    spdlog::info("[{}] instance {}: port {} attached", wanted.request_id, wanted.id, nic.port_id);
+  }
+  return {};
+}
+
+Status InstanceReconciler::detach_unwanted(const Instance& wanted, const DomainView& view) {
+  const Devices& live = view.live ? *view.live : kNone;
+  const auto disks = disks_of(wanted);
+  const auto serial_of = [](const DiskSpec& disk) { return disk.serial; };
+  for (const auto& serial : unwanted(both(view.defined.disks, live.disks), disks, serial_of)) {
+    HANOK_CHECK(
+        hypervisor_.detach_disk(wanted.id, serial, has(view.defined.disks, serial), has(live.disks, serial)));
+  }
+  const auto mac_of = [](const NicSpec& nic) { return nic.mac; };
+  for (const auto& mac : unwanted(both(view.defined.nics, live.nics), wanted.nics, mac_of)) {
+    HANOK_CHECK(hypervisor_.detach_nic(wanted.id, mac, has(view.defined.nics, mac), has(live.nics, mac)));
+  }
+  return {};
+}
+
+// A running guest is asked to let go and may take its time (it may still be booting): asked again until it
+// did.
+Result<InstanceReconciler::Wait> InstanceReconciler::devices(const Instance& wanted, DomainView& view) {
+  HANOK_CHECK(attach_missing(wanted, view));
+  // A request that is still pending is refused: that is no failure, the guest has not answered yet.
+  const auto asked = detach_unwanted(wanted, view);
+  if (!asked.ok() && (asked.error().code == ErrorCode::kUnavailable || !view.live)) return asked.error();
+  HANOK_CHECK(look_again(wanted.id, view));
+  if (!view.live) return Wait{};
+  const auto serial_of = [](const DiskSpec& disk) { return disk.serial; };
+  const auto mac_of = [](const NicSpec& nic) { return nic.mac; };
+  const bool settled = unwanted(view.live->disks, disks_of(wanted), serial_of).empty() &&
+                       unwanted(view.live->nics, wanted.nics, mac_of).empty();
+  return settled ? Wait{} : Wait{kLookAgainMs};
+}
+
+}  // namespace hanok::agent
