@@ -98,12 +98,15 @@ class Ethdev final : public Device {
 }  // namespace
 
 Result<std::unique_ptr<Device>> open_ethdev(const std::string& device, rte_mempool* pool) {
-  if (const int code = rte_dev_probe(device.c_str()); code != 0) {
-    return bad_request(fmt::format("device {} cannot be opened: {}", device, rte_strerror(-code)));
-  }
   // The port has its device's name, the string's first part.
   const std::string name = device.substr(0, device.find(','));
   std::uint16_t port_id = 0;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &port_id) == 0) {
+    return bad_request(fmt::format("device {} is in use", name));
+  }
+  if (const int code = rte_dev_probe(device.c_str()); code != 0) {
+    return bad_request(fmt::format("device {} cannot be opened: {}", device, rte_strerror(-code)));
+  }
   if (const int code = rte_eth_dev_get_port_by_name(name.c_str(), &port_id); code != 0) {
     return bad_request(fmt::format("device {} has no port: {}", device, rte_strerror(-code)));
   }

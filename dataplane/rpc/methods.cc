@@ -27,7 +27,7 @@ class Control {
 
   RpcOutcome change(const Json& params) {
     const auto base = params.find("base_generation");
-    if (base == params.end() || !base->is_number_unsigned()) {
+    if (base == params.end() || !base->is_number_integer() || *base < 0) {
       return refused(kInvalidParams, "base_generation must be a number", "/base_generation");
     }
     const auto changes = params.find("changes");
