@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""A router: between two subnets, to the external network by SNAT, and both ways by a floating IP."""
+from lab import Lab, expect, network, port, state, subnet, wait_for
+
+EXTERNAL_MAC = "02:00:00:00:00:fe"
+
+with Lab() as lab:
+    desired = state()
+    desired["network"]["a"] = network()
+    desired["network"]["b"] = network()
+    desired["network"]["x"] = network({"type": "flat", "physical_network": "external"}, external=True)
+    desired["subnet"]["sa"] = subnet("a", "10.0.1.0/24", gateway="10.0.1.1")
+    desired["subnet"]["sb"] = subnet("b", "10.0.2.0/24", gateway="10.0.2.1")
+    desired["subnet"]["sx"] = subnet("x", "203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
+    desired["port"]["pa"] = port("a", 1, "sa", "10.0.1.11")
+    desired["port"]["pb"] = port("b", 2, "sb", "10.0.2.12")
+    desired["router"]["r"] = {
+        "admin_up": True,
+        "interfaces": [{"port": "ra", "network": "a", "mac": "fa:16:3e:00:01:01",
+                        "addresses": [{"subnet": "sa", "ip": "10.0.1.1"}]},
+                       {"port": "rb", "network": "b", "mac": "fa:16:3e:00:01:02",
+                        "addresses": [{"subnet": "sb", "ip": "10.0.2.1"}]}],
+        "gateway": {"port": "rg", "network": "x", "mac": "fa:16:3e:00:01:03", "snat": True, "host": "node1",
+                    "addresses": [{"subnet": "sx", "ip": "203.0.113.10"}]},
+        "routes": []}
+    a = lab.guest("a", desired["port"]["pa"], "10.0.1.11/24")
+    b = lab.guest("b", desired["port"]["pb"], "10.0.2.12/24")
+    a.run("ip", "route", "add", "default", "via", "10.0.1.1")
+    b.run("ip", "route", "add", "default", "via", "10.0.2.1")
+    outside = lab.namespace("outside")
+    desired["uplink"]["ext"] = {"device": lab.plug(outside, EXTERNAL_MAC), "physical_network": "external"}
+    outside.run("ip", "address", "add", "203.0.113.1/24", "dev", "eth0")
+    plane = lab.dataplane(desired)
+
+    expect(a.ping("10.0.1.1") == 3, "the router's own interface does not answer")
+    expect(a.ping("10.0.2.12") == 3, "no routing between subnets")
+    out = a.run("ping", "-n", "-c", "1", "10.0.2.12").stdout
+    expect("ttl=63" in out, "a router takes one from the TTL:\n" + out)
+
+    # Out by SNAT: the outside sees the router's address, and the answer finds back.
+    expect(a.ping("203.0.113.1", seconds=2) >= 2, "no way out by SNAT")
+    outside.start("sh", "-c", "while true; do echo hello | nc -lN 203.0.113.1 8080; done")
+    got = wait_for(lambda: a.run("nc", "-w", "2", "203.0.113.1", "8080", check=False, input="").stdout, "TCP by SNAT")
+    expect("hello" in got, got)
+    expect(outside.ping("10.0.1.11", count=1) == 0, "the inside is reached by its own address")
+    flows = plane.call("flows")["flows"]
+    expect(any("203.0.113.1:8080" in flow["destination"] + flow["source"] for flow in flows), f"flows: {flows}")
+
+    # A floating IP: in, and out with its address.
+    desired["floating_ip"]["f"] = {"router": "r", "network": "x", "floating_ip": "203.0.113.20", "port": "pa",
+                                   "fixed_ip": "10.0.1.11"}
+    plane.apply({"floating_ip": desired["floating_ip"]})
+    expect(outside.ping("203.0.113.20") == 3, "the floating IP is not reached")
+    listener = outside.start("tcpdump", "-ni", "eth0", "-c", "1", "-w", lab.folder + "/out.pcap",
+                             "icmp[0] == 8 and src 203.0.113.20")
+    wait_for(lambda: a.ping("203.0.113.1", count=1) and listener.poll() is not None,
+             "what leaves has the floating IP as its source")
+    outside.start("sh", "-c", "true")
+    a.start("nc", "-lk", "2222")
+    wait_for(lambda: "2222" in a.run("ss", "-tln").stdout, "the guest's server")
+    expect(outside.run("nc", "-z", "-w", "2", "203.0.113.20", "2222", check=False).returncode == 0,
+           "TCP to the floating IP")
+
+    plane.apply({"floating_ip": {"f": None}})
+    expect(outside.ping("203.0.113.20", count=2) == 0, "a floating IP that is gone answers")
+    expect(a.ping("203.0.113.1", seconds=2) >= 2, "SNAT does not take over again")
