@@ -57,17 +57,18 @@ using Status = Result<void>;
 #define HANOK_CONCAT(a, b) HANOK_CONCAT_INNER(a, b)
 
 // HANOK_TRY(var, expr): `auto var = value of expr`, or return its error.
-#define HANOK_TRY(var, expr)                             \
-  auto HANOK_CONCAT(result_, __LINE__) = (expr);         \
-  if (!HANOK_CONCAT(result_, __LINE__).ok()) {           \
-    return HANOK_CONCAT(result_, __LINE__).take_error(); \
-  }                                                      \
-  auto var = std::move(HANOK_CONCAT(result_, __LINE__)).value()
+// The names are numbered, so that one may stand in a lambda inside another.
+#define HANOK_TRY(var, expr) HANOK_TRY_NAMED(var, expr, HANOK_CONCAT(result_, __COUNTER__))
+#define HANOK_TRY_NAMED(var, expr, result)      \
+  auto result = (expr);                         \
+  if (!result.ok()) return result.take_error(); \
+  auto var = std::move(result).value()
 
 // HANOK_CHECK(expr): return the error of a Status (or of any Result whose value is not needed).
-#define HANOK_CHECK(expr)                                                  \
-  do {                                                                     \
-    if (auto status_ = (expr); !status_.ok()) return status_.take_error(); \
+#define HANOK_CHECK(expr) HANOK_CHECK_NAMED(expr, HANOK_CONCAT(status_, __COUNTER__))
+#define HANOK_CHECK_NAMED(expr, status)                                 \
+  do {                                                                  \
+    if (auto status = (expr); !status.ok()) return status.take_error(); \
   } while (false)
 
 }  // namespace hanok
