@@ -8,14 +8,14 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agents/compute/program.h"
 #include "common/secret.h"
+#include "storage/operations/qemu_img.h"
 
 namespace hanok::agent {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::int64_t kIsoTimeoutMs = 60'000;
+constexpr std::int64_t kIsoTimeoutS = 60;
 
 Status make_private_folder(const fs::path& path) {
   std::error_code error;
@@ -64,8 +64,8 @@ Status GuestFiles::write_config_drive(const std::string& id, const Json& config)
     HANOK_CHECK(write_secret_file(latest + "/user_data", text));
   }
   const std::string fresh = config_drive(id) + ".new";
-  const auto made =
-      run_program({"genisoimage", "-quiet", "-J", "-R", "-V", "config-2", "-o", fresh, tree}, kIsoTimeoutMs);
+  const auto made = storage::run_program(
+      {"genisoimage", "-quiet", "-J", "-R", "-V", "config-2", "-o", fresh, tree}, kIsoTimeoutS);
   fs::remove_all(tree, error);
   if (!made.ok()) {
     unlink(fresh.c_str());

@@ -25,11 +25,11 @@ bool wants_deletion(const Json& object) {
 }  // namespace
 
 InstanceReconciler::InstanceReconciler(InstanceSettings settings, Hypervisor& hypervisor,
-                                       storage::BlockStore& store, Convert convert, Outbox& outbox,
-                                       const Clock& clock)
+                                       storage::BlockStore& store, storage::Converter& converter,
+                                       Outbox& outbox, const Clock& clock)
     : settings_(std::move(settings)),
       hypervisor_(hypervisor),
-      disks_(store, std::move(convert)),
+      disks_(store, converter),
       files_(settings_.state_dir),
       outbox_(outbox),
       clock_(clock) {}

@@ -2,7 +2,6 @@
 // Brings guests to what is wanted of them. Nothing is remembered but how long a wait has lasted: what was
 // brought about is in the domain's marks, so that an agent killed between any two steps goes on where it was.
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -26,7 +25,7 @@ class InstanceReconciler final : public Reconciler {
  public:
   // All references outlive this.
   InstanceReconciler(InstanceSettings settings, Hypervisor& hypervisor, storage::BlockStore& store,
-                     Convert convert, Outbox& outbox, const Clock& clock);
+                     storage::Converter& converter, Outbox& outbox, const Clock& clock);
 
   [[nodiscard]] std::vector<std::string> kinds() const override { return {"instance"}; }
   [[nodiscard]] Result<Outcome> apply(const Task& task) override;

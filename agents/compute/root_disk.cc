@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
-#include "agents/compute/program.h"
-
 namespace hanok::agent {
 namespace {
 
-constexpr std::int64_t kConvertTimeoutMs = 30 * 60 * 1000;
 constexpr std::uint64_t kGib = 1ULL << 30U;
 constexpr const char* kImageSnapshot = "snap";
 
@@ -16,27 +13,7 @@ Status unless(Status status, ErrorCode fine) {
   return !status.ok() && status.error().code == fine ? Status{} : status;
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == ':' || c == '@' || c == '=' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 }  // namespace
-
-Convert qemu_img_convert(const std::string& ceph_conf, const std::string& ceph_client) {
-  const std::string options = ":id=" + escaped(ceph_client) + ":conf=" + escaped(ceph_conf);
-  return [options](const storage::SnapshotRef& source, const std::string& format,
-                   const storage::ImageRef& target) {
-    const std::string from =
-        "rbd:" + source.image.pool + "/" + source.image.name + "@" + source.snapshot + options;
-    const std::string to = "rbd:" + target.pool + "/" + target.name + options;
-    return run_program({"qemu-img", "convert", "-f", format, "-O", "raw", from, to}, kConvertTimeoutMs);
-  };
-}
 
 Status RootDisks::prepare(const RootDisk& disk) {
   const auto there = store_.info(disk.disk);
@@ -63,7 +40,7 @@ Status RootDisks::grow(const RootDisk& disk) {
 Status RootDisks::convert_whole(const RootDisk& disk) {
   const storage::ImageRef part{disk.disk.pool, disk.disk.name + ".part"};
   HANOK_CHECK(unless(store_.remove(part), ErrorCode::kNotFound));
-  HANOK_CHECK(convert_(disk.source, disk.format, part));
+  HANOK_CHECK(converter_.convert(disk.source, disk.format, part));
   HANOK_CHECK(store_.create_snapshot({part, kImageSnapshot}));
   HANOK_CHECK(unless(store_.clone({part, kImageSnapshot}, disk.disk), ErrorCode::kConflict));
   HANOK_CHECK(store_.flatten(disk.disk));

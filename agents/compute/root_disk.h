@@ -2,23 +2,18 @@
 // Root disks of guests: copies of images, and images made from them. All steps can be repeated after a crash
 // at any point.
 
-#include <functional>
-#include <string>
+#include <cstdint>
 
 #include "agents/compute/instance.h"
-#include "storage/block/block_store.h"
+#include "storage/operations/operations.h"
 
 namespace hanok::agent {
 
-// Writes the raw form of `source` (in `format`) to the new image `target`; overwritable in tests.
-using Convert = std::function<Status(const storage::SnapshotRef& source, const std::string& format,
-                                     const storage::ImageRef& target)>;
-// By qemu-img over its rbd driver. The key is found through the configuration file, never in argv.
-[[nodiscard]] Convert qemu_img_convert(const std::string& ceph_conf, const std::string& ceph_client);
-
 class RootDisks {
  public:
-  RootDisks(storage::BlockStore& store, Convert convert) : store_(store), convert_(std::move(convert)) {}
+  // Both outlive this.
+  RootDisks(storage::BlockStore& store, storage::Converter& converter)
+      : store_(store), converter_(converter) {}
 
   // The disk is there, made from its source, at least size_gib large.
   [[nodiscard]] Status prepare(const RootDisk& disk);
@@ -31,7 +26,7 @@ class RootDisks {
   [[nodiscard]] Status convert_whole(const RootDisk& disk);
 
   storage::BlockStore& store_;
-  Convert convert_;
+  storage::Converter& converter_;
 };
 
 }  // namespace hanok::agent
