@@ -1,0 +1,128 @@
+#pragma once
+// Connections and the flow records compiled for them, in memory of fixed size. A connection is known under
+// several keys (one per port that judged it, two for a translation) and has a few records (one per direction
+// as it is seen). It ends by its age, by a refusal after a change of rules, or with its port; its keys and
+// records end with it.
+
+#include <vector>
+
+#include "dataplane/flow/hash_index.h"
+#include "dataplane/flow/record.h"
+#include "dataplane/stages/context.h"
+
+namespace hanok::dataplane {
+
+// RFC 5382 and 4787 for the times; TIME-WAIT is kept as a state of its own.
+enum class ConnectionState : std::uint8_t {
+  kNew,  // one direction seen
+  kSynSeen,
+  kSynAckSeen,
+  kEstablished,  // both directions; any protocol
+  kClosing,      // a FIN one way
+  kTimeWait,     // a FIN each way
+  kClosed,       // RST
+};
+[[nodiscard]] std::string_view to_string(ConnectionState state);
+[[nodiscard]] std::uint32_t idle_limit_s(std::uint8_t protocol, ConnectionState state);
+
+struct Connection {
+  static constexpr unsigned kKeys = 5, kRecords = 6;
+  std::uint32_t keys[kKeys];
+  std::uint32_t records[kRecords];
+  std::uint32_t next_due = kNoSlot;  // list of a wheel slot, or of free ones
+  std::uint32_t last_seen = 0;       // 2^20 us
+  DeviceIndex owner = kNoDevice;     // whose quota it counts against
+  std::uint8_t key_count = 0, record_count = 0;
+  std::uint8_t protocol = 0;
+  ConnectionState state = ConnectionState::kNew;
+  std::uint8_t fins = 0;  // bit per direction
+  bool live = false;
+  bool has_binding = false;
+  Binding binding;
+};
+
+class ConnectionTable final : public ConnectionView {
+ public:
+  // Capacities in entries; `records` is the engine's flow_capacity.
+  ConnectionTable(std::uint32_t records, std::uint32_t per_owner, std::uint64_t seed);
+
+  // ConnectionView. Thread: the worker.
+  [[nodiscard]] std::optional<ConnectionMatch> find(const ConnectionKey& key) const override;
+  [[nodiscard]] std::optional<std::uint16_t> free_port(ConnectionKey key) const override;
+
+  // The record of a key, or kNoSlot; `hash` by hash_of(key, seed()).
+  [[nodiscard]] std::uint32_t find_record(const FlowKey& key, std::uint64_t hash) const {
+    return flows_.find(hash, [&](std::uint32_t slot) { return records_[slot].key == key; });
+  }
+  void prefetch(std::uint64_t hash) const { flows_.prefetch(hash); }
+  void prefetch_record(std::uint64_t hash) const {
+    const std::uint32_t slot = flows_.candidate(hash);
+    if (slot == kNoSlot) return;
+    __builtin_prefetch(&records_[slot]);
+    __builtin_prefetch(&records_[slot].program);
+  }
+  FlowRecord& record(std::uint32_t slot) { return records_[slot]; }
+  [[nodiscard]] const FlowRecord& record(std::uint32_t slot) const { return records_[slot]; }
+  std::vector<ObjectRef>& depends(std::uint32_t slot) { return depends_[slot]; }
+  Connection& connection(std::uint32_t slot) { return connections_[slot]; }
+  [[nodiscard]] const Connection& connection(std::uint32_t slot) const { return connections_[slot]; }
+
+  // A new connection of `owner`. kNoSlot with the reason: session_quota or flow_table_full.
+  [[nodiscard]] std::uint32_t open(DeviceIndex owner, std::uint8_t protocol, std::uint32_t now,
+                                   DropReason& reason);
+  // Another name for the connection; one that named another before names this one from now on. False: no
+  // room.
+  [[nodiscard]] bool add_key(std::uint32_t connection, const ConnectionKey& key, bool local_started);
+  // A record for the connection, with its key set and in the index; an old one with the same key is used
+  // again. kNoSlot: no room.
+  [[nodiscard]] std::uint32_t add_record(std::uint32_t connection, const FlowKey& key, std::uint64_t hash);
+  void remove_record(std::uint32_t slot);
+  void close(std::uint32_t connection);
+
+  // TCP flags of a segment, or any packet of another protocol; `answers`: not in the first packet's
+  // direction.
+  void track(std::uint32_t connection, std::uint8_t tcp_flags, bool answers, std::uint32_t now);
+  // Puts the connection to the place in the wheel where it would end.
+  void schedule(std::uint32_t connection, std::uint32_t now);
+  // Ends what is due, at most `budget` looked at; returns how many ended.
+  unsigned expire(std::uint32_t now, unsigned budget);
+
+  [[nodiscard]] std::uint32_t live_connections() const { return live_; }
+  [[nodiscard]] std::uint32_t live_records() const { return live_records_; }
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  template <typename Visit>
+  void for_each_record(Visit&& visit) const {
+    for (const FlowRecord& record : records_) {
+      if (record.connection != kNoSlot && !visit(record)) return;
+    }
+  }
+
+ private:
+  static constexpr unsigned kWheel = 1024;  // slots of about a second
+  struct KeyEntry {
+    ConnectionKey key;
+    std::uint32_t connection = kNoSlot;  // free: the next free one in `next`
+    std::uint32_t next = kNoSlot;
+    bool local_started = false;
+  };
+  [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const;
+  [[nodiscard]] std::uint32_t find_key(const ConnectionKey& key, std::uint64_t hash) const;
+  void remove_key(std::uint32_t slot);
+  [[nodiscard]] std::uint32_t last_seen(const Connection& connection) const;
+
+  std::uint64_t seed_;
+  std::uint32_t per_owner_;
+  HashIndex flows_, names_;
+  std::vector<FlowRecord> records_;
+  std::vector<std::vector<ObjectRef>> depends_;  // cold: looked at after a change of the tables
+  std::vector<Connection> connections_;
+  std::vector<KeyEntry> keys_;
+  std::uint32_t free_record_ = 0, free_connection_ = 0, free_key_ = 0;
+  std::uint32_t live_ = 0, live_records_ = 0;
+  std::vector<std::uint32_t> wheel_;
+  std::uint32_t wheel_at_ = 0;
+  std::vector<std::uint32_t> per_owner_count_;
+  std::uint32_t owners_ = 0;  // with at least one connection
+};
+
+}  // namespace hanok::dataplane

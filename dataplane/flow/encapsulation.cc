@@ -1,0 +1,54 @@
+#include "dataplane/flow/encapsulation.h"
+
+#include "dataplane/packet/build.h"
+#include "dataplane/packet/bytes.h"
+
+namespace hanok::dataplane {
+
+std::uint32_t EncapsulationTable::get(std::uint32_t vni, const Ip& own_vtep, const Ip& vtep,
+                                      const Mac& own_mac, DeviceIndex device, std::uint32_t mtu) {
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].vni == vni && entries_[i].vtep == vtep) return i;
+  }
+  Encapsulation made;
+  made.vni = vni;
+  made.vtep = vtep;
+  made.device = device;
+  made.mtu = mtu;
+  std::uint8_t* at = made.header.data();
+  at += write_ethernet(at, Mac{}, own_mac, ethertype::kIpv4);
+  std::uint8_t* ip = at;
+  at += write_ipv4(at, own_vtep, vtep, protocol::kUdp, 0);
+  store16(ip + 2, 0);
+  store16(ip + 10, 0);
+  made.partial_sum = static_cast<std::uint32_t>(sum_bytes(ip, kIpv4Bytes));
+  store16(at + 2, kVxlanPort);
+  at += kUdpBytes;
+  at[0] = 0x08;
+  store32(at + 4, vni << 8U);
+  entries_.push_back(made);
+  return static_cast<std::uint32_t>(entries_.size() - 1);
+}
+
+void EncapsulationTable::set_next_hop(const Ip& vtep, const Mac& mac) {
+  for (Encapsulation& entry : entries_) {
+    if (!(entry.vtep == vtep)) continue;
+    mac.write(entry.header.data());
+    entry.ready = true;
+  }
+}
+
+void encapsulate(const Encapsulation& encapsulation, Packet& packet, std::uint32_t entropy) {
+  const std::uint16_t inner = packet.length;
+  packet.push(kVxlanOverhead);
+  std::memcpy(packet.data, encapsulation.header.data(), kVxlanOverhead);
+  std::uint8_t* ip = packet.data + kEthernetBytes;
+  const auto total = static_cast<std::uint16_t>(inner + kVxlanOverhead - kEthernetBytes);
+  store16(ip + 2, total);
+  store16(ip + 10, static_cast<std::uint16_t>(~fold(std::uint64_t{encapsulation.partial_sum} + total)));
+  std::uint8_t* udp = ip + kIpv4Bytes;
+  store16(udp, static_cast<std::uint16_t>(0xc000U | (entropy & 0x3fffU)));  // RFC 7348, 5: 49152 to 65535
+  store16(udp + 4, static_cast<std::uint16_t>(total - kIpv4Bytes));
+}
+
+}  // namespace hanok::dataplane

@@ -1,0 +1,43 @@
+#pragma once
+// Outer headers (RFC 7348), made once per VNI and VTEP; per packet only lengths, the source port and the
+// checksum of the IP header are filled in. The UDP checksum is zero, as the RFC advises for IPv4.
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/packet/address.h"
+#include "dataplane/packet/headers.h"
+#include "dataplane/packet/packet.h"
+
+namespace hanok::dataplane {
+
+struct Encapsulation {
+  std::uint32_t vni = 0;
+  Ip vtep;  // the other end
+  DeviceIndex device = kNoDevice;
+  std::uint32_t mtu = 1500;
+  bool ready = false;  // the next hop's MAC is in the header
+  std::array<std::uint8_t, kVxlanOverhead> header{};
+  std::uint32_t partial_sum = 0;  // of the IP header, total length zero
+};
+
+class EncapsulationTable {
+ public:
+  // The template, made if need be. Its number is good until clear().
+  [[nodiscard]] std::uint32_t get(std::uint32_t vni, const Ip& own_vtep, const Ip& vtep, const Mac& own_mac,
+                                  DeviceIndex device, std::uint32_t mtu);
+  Encapsulation& at(std::uint32_t number) { return entries_[number]; }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  // The next hop of a VTEP is known, or is another one.
+  void set_next_hop(const Ip& vtep, const Mac& mac);
+  void clear() { entries_.clear(); }
+
+ private:
+  std::vector<Encapsulation> entries_;
+};
+
+// Puts the outer header before the packet; needs 50 bytes of headroom. `entropy` chooses the source port.
+void encapsulate(const Encapsulation& encapsulation, Packet& packet, std::uint32_t entropy);
+
+}  // namespace hanok::dataplane

@@ -1,0 +1,291 @@
+// The burst: parse, look up, run. What has no record takes the slow path.
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "common/error.h"
+#include "dataplane/flow/engine_impl.h"
+#include "dataplane/packet/bytes.h"
+#include "dataplane/packet/headers.h"
+
+namespace hanok::dataplane {
+namespace {
+
+std::uint64_t seed_of(const EngineOptions& options) {
+  std::uint64_t seed = options.hash_seed;
+  if (seed == 0) HANOK_ASSERT(getrandom(&seed, sizeof seed, 0) == sizeof seed);
+  return seed;
+}
+
+}  // namespace
+
+Engine::Impl::Impl(BufferPool& pool, const EngineOptions& options)
+    : pool_(pool),
+      tables_(Tables::empty()),
+      connections_(std::max(64U, options.flow_capacity), options.sessions_per_port, seed_of(options)),
+      fragments_(kFragments) {}
+
+Engine::Impl::~Impl() {
+  std::vector<Neighbours::Waiting> waiting;
+  neighbours_.clear(waiting);
+  for (const auto& one : waiting) release(one.packet);
+}
+
+void Engine::Impl::set_tables(std::shared_ptr<const Tables> tables) {
+  const bool all = tables->data().floor_version != data().floor_version;
+  tables_ = std::move(tables);
+  ++epoch_;
+  if (!all) return;
+  // Outer headers name hosts and uplinks: frames that wait under one are given up.
+  std::vector<Neighbours::Waiting> waiting;
+  neighbours_.clear(waiting);
+  encapsulations_.clear();
+  forced_epoch_ = epoch_;
+  for (const auto& one : waiting)
+    drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
+}
+
+void Engine::Impl::set_device_mac(DeviceIndex uplink, const std::array<std::uint8_t, 6>& mac) {
+  std::erase_if(device_macs_, [&](const auto& known) { return known.first == uplink; });
+  device_macs_.emplace_back(uplink, Mac{mac});
+  encapsulations_.clear();
+  forced_epoch_ = ++epoch_;
+  std::vector<Neighbours::Waiting> waiting;
+  neighbours_.clear(waiting);
+  for (const auto& one : waiting)
+    drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
+}
+
+void Engine::Impl::begin(std::uint64_t now_us, Output& output) {
+  now_us_ = now_us;
+  output_ = &output;
+}
+
+void Engine::Impl::end() {
+  run_ready();
+  for (const DeviceIndex device : filled_) {
+    Batch& batch = *batches_[device];
+    output_->transmit(device, batch.packets.data(), batch.count);
+    batch.count = 0;
+  }
+  filled_.clear();
+  counters.flow_records.reset();
+  counters.flow_records.add(connections_.live_records());
+  counters.connections.reset();
+  counters.connections.add(connections_.live_connections());
+  output_ = nullptr;
+}
+
+DeviceCounters& Engine::Impl::counters_of(DeviceIndex device) {
+  if (device >= counted_id_.size()) counted_id_.resize(device + 1U, 0);
+  DeviceCounters& found = counters.at(device);
+  const DeviceInfo* info = data().devices.find(device);
+  if (info == nullptr) return found;
+  const std::uint64_t id = hash_bytes(info->id.data(), info->id.size());
+  if (counted_id_[device] != id) {
+    if (counted_id_[device] != 0) {  // another port's number before
+      for (Counter* counter : {&found.rx_packets, &found.rx_bytes, &found.tx_packets, &found.tx_bytes})
+        counter->reset();
+      for (Counter& counter : found.drops) counter.reset();
+    }
+    counted_id_[device] = id;
+  }
+  return found;
+}
+
+void Engine::Impl::count_drop(DeviceIndex device, DropReason reason) {
+  if (device == kNoDevice) return;
+  counters_of(device).drops[static_cast<std::size_t>(reason)].add(1);
+}
+
+void Engine::Impl::drop_packet(Packet* packet, DeviceIndex device, DropReason reason) {
+  count_drop(device, reason);
+  release(packet);
+}
+
+void Engine::Impl::transmit(Packet* packet, DeviceIndex device) {
+  if (device >= batches_.size()) batches_.resize(device + 1U);
+  if (!batches_[device]) batches_[device] = std::make_unique<Batch>();
+  Batch& batch = *batches_[device];
+  if (batch.count == 0) filled_.push_back(device);
+  DeviceCounters& counted = counters.at(device);
+  counted.tx_packets.add(1);
+  counted.tx_bytes.add(packet->length);
+  batch.packets[batch.count++] = packet;
+  if (batch.count == batch.packets.size()) {
+    output_->transmit(device, batch.packets.data(), batch.count);
+    batch.count = 0;
+    std::erase(filled_, device);
+  }
+}
+
+// Takes off what the underlay added: the outer header of a VXLAN frame, or the tag.
+std::optional<DropReason> Engine::Impl::parse_arrival(Packet& packet, DeviceIndex device, bool from_uplink,
+                                                      Parsed& parsed, Arrival& arrival) const {
+  arrival = Arrival{};
+  arrival.device = device;
+  parsed = Parsed{};
+  if (const auto drop = parse_frame(packet.data, packet.length, parsed)) return drop;
+  if (!from_uplink) return std::nullopt;
+  std::optional<DropReason> bad;
+  Vxlan vxlan;
+  const bool ours = data().vtep.has_value() && parsed.ip_destination == *data().vtep;
+  if (!parsed.tagged && ours && parse_vxlan(packet.data, packet.length, parsed, vxlan, bad)) {
+    if (bad) return bad;
+    const std::uint16_t end = parsed.l3_end;
+    packet.length = end;  // what Ethernet padded
+    packet.pull(vxlan.inner_offset);
+    arrival.vxlan = vxlan;
+    parsed = Parsed{};
+    return parse_frame(packet.data, packet.length, parsed);
+  }
+  if (!parsed.tagged) return std::nullopt;
+  arrival.tagged = true;
+  arrival.vlan = parsed.vlan;
+  std::memmove(packet.data + kVlanBytes, packet.data, 12);
+  packet.pull(kVlanBytes);
+  parsed.l3_offset = static_cast<std::uint16_t>(parsed.l3_offset - kVlanBytes);
+  parsed.l3_end = static_cast<std::uint16_t>(parsed.l3_end - kVlanBytes);
+  if (parsed.l4_offset != 0) parsed.l4_offset = static_cast<std::uint16_t>(parsed.l4_offset - kVlanBytes);
+  return std::nullopt;
+}
+
+void Engine::Impl::make_key(Item& item) const {
+  const Parsed& parsed = item.parsed;
+  item.matchable = parsed.is_ip() && !parsed.fragment && parsed.l4_offset != 0 &&
+                   !parsed.destination.is_group() && !parsed.is_icmp_error() &&
+                   !(parsed.tagged && !item.arrival.tagged);
+  if (!item.matchable) return;
+  std::uint32_t segment = 0;
+  if (item.arrival.vxlan) {
+    segment = static_cast<std::uint32_t>(SegmentType::kVxlan) << 24U | item.arrival.vxlan->vni;
+  } else if (item.arrival.tagged) {
+    segment = static_cast<std::uint32_t>(SegmentType::kVlan) << 24U | item.arrival.vlan;
+  }
+  item.key = flow_key(parsed, item.arrival.device, segment);
+  item.hash = hash_of(item.key, connections_.seed());
+}
+
+bool Engine::Impl::receive(Item& item, bool from_uplink) {
+  const DeviceIndex device = item.arrival.device;
+  if (const auto reason = parse_arrival(*item.packet, device, from_uplink, item.parsed, item.arrival)) {
+    drop_packet(item.packet, device, *reason);
+    return false;
+  }
+  make_key(item);
+  if (item.matchable) connections_.prefetch(item.hash);
+  return true;
+}
+
+bool Engine::Impl::still_good(std::uint32_t slot) {
+  FlowRecord& record = connections_.record(slot);
+  if (record.epoch == epoch_) return true;
+  if (record.epoch < forced_epoch_) return false;
+  for (const ObjectRef& object : connections_.depends(slot)) {
+    if (data().version_of(object) > record.version) return false;
+  }
+  record.epoch = epoch_;
+  return true;
+}
+
+void Engine::Impl::run(Item& item) {
+  const std::uint32_t slot = item.matchable ? connections_.find_record(item.key, item.hash) : kNoSlot;
+  if (slot == kNoSlot) {
+    if (item.matchable) counters.flow_misses.add(1);
+    slow_path(item);
+    return;
+  }
+  if (!still_good(slot)) {
+    counters.flows_recompiled.add(1);
+    slow_path(item);
+    return;
+  }
+  FlowRecord& record = connections_.record(slot);
+  Program& program = record.program;
+  if ((program.operations & kDecrementTtl) != 0 && item.parsed.ttl <= program.hops) {
+    slow_path(item);
+    return;
+  }
+  counters.flow_hits.add(1);
+  constexpr unsigned kSignals = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
+  if (item.parsed.protocol == protocol::kTcp &&
+      ((program.operations & kTracksTcp) != 0 || (item.parsed.tcp_flags & kSignals) != 0)) {
+    connections_.track(record.connection, item.parsed.tcp_flags, program.answers != 0, now());
+    const bool settled = connections_.connection(record.connection).state == ConnectionState::kEstablished;
+    program.operations = settled ? program.operations & ~static_cast<std::uint32_t>(kTracksTcp)
+                                 : program.operations | kTracksTcp;
+  }
+  if (record.last_seen != now()) record.last_seen = now();
+  ++record.packets;
+  run_program(program, item.packet->data, item.parsed);
+  deliver(item.packet, program, item.arrival.device, static_cast<std::uint32_t>(item.hash >> 32U));
+}
+
+void Engine::Impl::process(Packet* const* packets, unsigned count, DeviceIndex in_device,
+                           std::uint64_t now_us, Output& output) {
+  HANOK_ASSERT(count <= kBurst);
+  begin(now_us, output);
+  DeviceCounters& counted = counters_of(in_device);
+  const DeviceInfo* info = data().devices.find(in_device);
+  const bool from_uplink = info != nullptr && info->kind == DeviceKind::kUplink;
+  unsigned kept = 0;
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    Item& item = items_[kept];
+    item.packet = packets[i];
+    item.arrival.device = in_device;
+    bytes += packets[i]->length;
+    if (receive(item, from_uplink)) ++kept;
+  }
+  counted.rx_packets.add(count);
+  counted.rx_bytes.add(bytes);
+  for (unsigned i = 0; i < kept; ++i) {
+    if (items_[i].matchable) connections_.prefetch_record(items_[i].hash);
+  }
+  for (unsigned i = 0; i < kept; ++i) run(items_[i]);
+  end();
+}
+
+void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
+  begin(now_us, output);
+  counters.flows_expired.add(connections_.expire(now(), 256));
+  if (now_us - aged_us_ >= 1'000'000) {
+    aged_us_ = now_us;
+    std::vector<Awaited> again;
+    std::vector<Neighbours::Waiting> given_up;
+    neighbours_.age(now_us, again, given_up);
+    for (const auto& one : given_up)
+      drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
+    for (const Awaited& awaited : again) send_request(awaited);
+  }
+  end();
+}
+
+Engine::Engine(BufferPool& pool, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(pool, options)) {}
+Engine::~Engine() = default;
+void Engine::set_tables(std::shared_ptr<const Tables> tables) {
+  impl_->set_tables(std::move(tables));
+}
+void Engine::set_device_mac(DeviceIndex uplink, const std::array<std::uint8_t, 6>& mac) {
+  impl_->set_device_mac(uplink, mac);
+}
+void Engine::process(Packet* const* packets, unsigned count, DeviceIndex in_device, std::uint64_t now_us,
+                     Output& output) {
+  impl_->process(packets, count, in_device, now_us, output);
+}
+void Engine::poll(std::uint64_t now_us, Output& output) {
+  impl_->poll(now_us, output);
+}
+std::vector<TraceStep> Engine::trace(std::span<const std::uint8_t> frame, DeviceIndex in_device,
+                                     std::uint64_t now_us) {
+  return impl_->trace(frame, in_device, now_us);
+}
+std::vector<FlowInfo> Engine::flows(DeviceIndex device, std::size_t limit, std::uint64_t now_us) const {
+  return impl_->flows(device, limit, now_us);
+}
+const Counters& Engine::counters() const {
+  return impl_->counters;
+}
+
+}  // namespace hanok::dataplane

@@ -1,0 +1,127 @@
+#pragma once
+// Inside of Engine. Three parts: engine.cc (the burst: parse, look up, run), slow_path.cc (stages, and making
+// records of what they say), deliver.cc (tags, outer headers, replication, answers, waiting for addresses).
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/flow/connection_table.h"
+#include "dataplane/flow/encapsulation.h"
+#include "dataplane/flow/engine.h"
+#include "dataplane/flow/neighbours.h"
+#include "dataplane/stages/stages.h"
+
+namespace hanok::dataplane {
+
+class Engine::Impl {
+ public:
+  Impl(BufferPool& pool, const EngineOptions& options);
+  ~Impl();
+
+  void set_tables(std::shared_ptr<const Tables> tables);
+  void set_device_mac(DeviceIndex uplink, const std::array<std::uint8_t, 6>& mac);
+  void process(Packet* const* packets, unsigned count, DeviceIndex in_device, std::uint64_t now_us,
+               Output& output);
+  void poll(std::uint64_t now_us, Output& output);
+  [[nodiscard]] std::vector<TraceStep> trace(std::span<const std::uint8_t> frame, DeviceIndex in_device,
+                                             std::uint64_t now_us);
+  [[nodiscard]] std::vector<FlowInfo> flows(DeviceIndex device, std::size_t limit,
+                                            std::uint64_t now_us) const;
+
+  Counters counters;
+
+ private:
+  // A frame of the burst between parsing and running.
+  struct Item {
+    Packet* packet = nullptr;
+    Parsed parsed;
+    Arrival arrival;
+    FlowKey key;
+    std::uint64_t hash = 0;
+    bool matchable = false;  // may have a record
+  };
+
+  // engine.cc
+  [[nodiscard]] bool receive(Item& item, bool from_uplink);
+  [[nodiscard]] std::optional<DropReason> parse_arrival(Packet& packet, DeviceIndex device, bool from_uplink,
+                                                        Parsed& parsed, Arrival& arrival) const;
+  void make_key(Item& item) const;
+  void run(Item& item);
+  [[nodiscard]] bool still_good(std::uint32_t slot);
+  void begin(std::uint64_t now_us, Output& output);
+  void end();
+  void drop_packet(Packet* packet, DeviceIndex device, DropReason reason);
+  void count_drop(DeviceIndex device, DropReason reason);
+  [[nodiscard]] DeviceCounters& counters_of(DeviceIndex device);
+  void transmit(Packet* packet, DeviceIndex device);
+  void release(Packet* packet) { pool_.release(&packet, 1); }
+
+  // slow_path.cc
+  void slow_path(Item& item);
+  [[nodiscard]] bool recall_fragment(Item& item);
+  void prepare(Context& context, const Item& item) const;
+  [[nodiscard]] Verdict run_stages(Context& context, std::vector<TraceStep>* steps) const;
+  void refuse(Item& item, Context& context, DropReason reason);
+  [[nodiscard]] std::optional<DropReason> compile(const Context& context, Program& program);
+  [[nodiscard]] std::optional<DropReason> remember(const Item& item, const Context& context,
+                                                   const Program& program);
+  void rewrite_quoted(const Context& context, std::uint8_t* data, std::uint16_t length) const;
+  [[nodiscard]] std::string name_of(ObjectRef object) const;
+
+  // deliver.cc
+  [[nodiscard]] std::optional<DropReason> compile_output(const Context& context, Program& program);
+  void deliver(Packet* packet, const Program& program, DeviceIndex in_device, std::uint32_t entropy);
+  void push_vlan(Packet& packet, std::uint16_t vlan) const;
+  void send_vxlan(Packet* packet, std::uint32_t encapsulation, DeviceIndex in_device, std::uint32_t entropy);
+  [[nodiscard]] std::uint32_t encapsulation_to(std::uint32_t vni, const Ip& vtep);
+  void flood(const Context& context, const Program& program, const Packet& packet);
+  void flood_outward(Handle network, const Packet& packet, DeviceIndex in_device);
+  void reply(const Context& context);
+  [[nodiscard]] Packet* copy_of(const std::uint8_t* data, std::uint16_t length, DeviceIndex charge);
+  void request_address(const Awaited& awaited);  // unless that is under way
+  void send_request(const Awaited& awaited);
+  void learn(const Context::Learned& learned);
+  void run_ready();
+  [[nodiscard]] Mac mac_of(const Uplink& uplink) const;
+
+  [[nodiscard]] std::uint32_t now() const { return static_cast<std::uint32_t>(now_us_ >> 20U); }
+  [[nodiscard]] const TablesData& data() const { return tables_->data(); }
+
+  struct Batch {
+    unsigned count = 0;
+    std::array<Packet*, 64> packets;
+  };
+  struct Fragment {
+    Ip source, destination;
+    std::uint16_t id = 0, source_port = 0, destination_port = 0;
+    std::uint8_t protocol = 0;
+    DeviceIndex device = kNoDevice;
+    std::uint64_t seen_us = 0;
+  };
+  static constexpr unsigned kFragments = 1024;
+
+  BufferPool& pool_;
+  std::shared_ptr<const Tables> tables_;
+  std::uint32_t epoch_ = 1;         // moves with every change of tables or neighbours
+  std::uint32_t forced_epoch_ = 0;  // records older than this are compiled again whatever they depend on
+  ConnectionTable connections_;
+  EncapsulationTable encapsulations_;
+  Neighbours neighbours_;
+  std::vector<std::unique_ptr<Batch>> batches_;
+  std::vector<DeviceIndex> filled_;
+  std::vector<Fragment> fragments_;
+  std::vector<Neighbours::Waiting> ready_;
+  std::vector<std::pair<DeviceIndex, Mac>> device_macs_;
+  std::vector<std::uint64_t> counted_id_;  // hash of the id that the device's counters belong to
+  std::array<Item, kBurst> items_;
+  Output* output_ = nullptr;
+  std::uint64_t now_us_ = 0;
+  std::uint64_t aged_us_ = 0;
+  std::uint64_t error_second_ = 0;  // ICMP errors are limited per second
+  unsigned errors_sent_ = 0;
+};
+
+}  // namespace hanok::dataplane

@@ -1,0 +1,100 @@
+#include "dataplane/flow/record.h"
+
+#include "dataplane/packet/bytes.h"
+#include "dataplane/packet/headers.h"
+
+namespace hanok::dataplane {
+namespace {
+
+// Where the L4 checksum is, and whether there is one (a UDP checksum of zero is none; RFC 768).
+std::uint8_t* l4_checksum_field(std::uint8_t* l4, const Parsed& parsed) {
+  switch (parsed.protocol) {
+    case protocol::kTcp:
+      return l4 + 16;
+    case protocol::kUdp:
+      return load16(l4 + 6) != 0 ? l4 + 6 : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+void set_icmp_identifier(std::uint8_t* l4, std::uint16_t identifier) {
+  apply_delta(l4 + 2, delta16(load16(l4 + 4), identifier));
+  store16(l4 + 4, identifier);
+}
+
+void run_l4(const Program& program, std::uint8_t* l4, const Parsed& parsed) {
+  if (parsed.protocol == protocol::kIcmp) {
+    if ((program.operations & kSetSourcePort) != 0) set_icmp_identifier(l4, program.new_source_port);
+    if ((program.operations & kSetDestinationPort) != 0)
+      set_icmp_identifier(l4, program.new_destination_port);
+    return;
+  }
+  if (std::uint8_t* field = l4_checksum_field(l4, parsed)) {
+    apply_delta(field, program.l4_delta);
+    if (parsed.protocol == protocol::kUdp && load16(field) == 0) store16(field, 0xffff);
+  }
+  if ((program.operations & kSetSourcePort) != 0) store16(l4, program.new_source_port);
+  if ((program.operations & kSetDestinationPort) != 0) store16(l4 + 2, program.new_destination_port);
+}
+
+}  // namespace
+
+FlowKey flow_key(const Parsed& parsed, DeviceIndex in_device, std::uint32_t segment) {
+  FlowKey key;
+  key.source = parsed.ip_source;
+  key.destination = parsed.ip_destination;
+  key.source_port = parsed.source_port;
+  key.destination_port = parsed.destination_port;
+  if (parsed.protocol == protocol::kIcmp || parsed.protocol == protocol::kIcmp6) {
+    key.destination_port = static_cast<std::uint16_t>(parsed.icmp_type << 8U | parsed.icmp_code);
+  }
+  key.destination_mac = parsed.destination;
+  key.source_mac = parsed.source;
+  key.in_device = in_device;
+  key.protocol = parsed.protocol;
+  key.family = parsed.l3 == L3::kIpv4 ? 4 : 6;
+  key.segment = segment;
+  return key;
+}
+
+std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed) {
+  std::uint64_t words[7];
+  std::memcpy(words, &key, sizeof words);
+  // Multiply and fold 128 bits, two words at a time; the seed keeps guests from choosing their bucket.
+  const auto fold128 = [](std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+  };
+  std::uint64_t h = fold128(words[0] ^ seed, words[1] ^ 0xa0761d6478bd642fULL);
+  h ^= fold128(words[2] ^ seed, words[3] ^ 0xe7037ed1a0b428dbULL);
+  h = fold128(h ^ words[4], words[5] ^ 0x8ebc6af09c88c6e3ULL ^ seed);
+  return fold128(h ^ words[6], 0x589965cc75374cc3ULL ^ seed);
+}
+
+void run_program(const Program& program, std::uint8_t* data, const Parsed& parsed) {
+  const std::uint32_t operations = program.operations;
+  if ((operations & kSetMacs) != 0) {
+    program.new_destination_mac.write(data);
+    program.new_source_mac.write(data + 6);
+  }
+  if (parsed.l3 != L3::kIpv4) return;
+  std::uint8_t* ip = data + parsed.l3_offset;
+  if ((operations & kDecrementTtl) != 0) {
+    const std::uint16_t before = load16(ip + 8);
+    ip[8] = static_cast<std::uint8_t>(ip[8] - program.hops);
+    apply_delta(ip + 10, delta16(before, load16(ip + 8)));
+  }
+  if ((operations & (kSetSource | kSetDestination)) != 0) {
+    apply_delta(ip + 10, program.address_delta);
+    if ((operations & kSetSource) != 0) store32(ip + 12, program.new_source);
+    if ((operations & kSetDestination) != 0) store32(ip + 16, program.new_destination);
+  }
+  if (parsed.l4_offset != 0 &&
+      (operations & (kSetSource | kSetDestination | kSetSourcePort | kSetDestinationPort)) != 0) {
+    run_l4(program, data + parsed.l4_offset, parsed);
+  }
+}
+
+}  // namespace hanok::dataplane

@@ -1,0 +1,20 @@
+#include "dataplane/stages/stages.h"
+
+namespace hanok::dataplane {
+
+std::span<const Stage> slow_path() {
+  static constexpr Stage kStages[] = {
+      {"locate", stage_locate},
+      {"port_security", stage_port_security},
+      {"arp", stage_arp},
+      {"nd", stage_nd},
+      {"dhcp", stage_dhcp},
+      {"egress_policy", stage_egress_policy},
+      {"route", stage_route},
+      {"switch", stage_switch},
+      {"ingress_policy", stage_ingress_policy},
+  };
+  return kStages;
+}
+
+}  // namespace hanok::dataplane

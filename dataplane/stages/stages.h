@@ -1,0 +1,25 @@
+#pragma once
+// The slow path: every stage, in order. To add one: a file, a row in stages.cc, a test.
+
+#include <span>
+
+#include "dataplane/stages/context.h"
+
+namespace hanok::dataplane {
+
+[[nodiscard]] std::span<const Stage> slow_path();
+
+Verdict stage_locate(Context& context);          // device and tag -> port or segment -> network
+Verdict stage_port_security(Context& context);   // may this port send this?
+Verdict stage_arp(Context& context);             // RFC 826; known addresses are answered here
+Verdict stage_nd(Context& context);              // RFC 4861; the same for IPv6
+Verdict stage_dhcp(Context& context);            // RFC 2131
+Verdict stage_egress_policy(Context& context);   // security groups of the sending port
+Verdict stage_route(Context& context);           // routers, floating IPs, source NAT
+Verdict stage_switch(Context& context);          // destination MAC -> port, VTEP, segment, or all
+Verdict stage_ingress_policy(Context& context);  // security groups of the receiving port
+
+// Would the port's rules take this frame from the network? For floods: no connection is made.
+[[nodiscard]] bool ingress_allows(const Context& context, const Port& port);
+
+}  // namespace hanok::dataplane
