@@ -134,8 +134,9 @@ class Connection {
         dispatcher_.plan({parser.get().target().data(), parser.get().target().size()}, request);
     if (beast::iequals(parser.get()[bhttp::field::expect], "100-continue")) co_await write_continue();
     const bool stream = plan.route != nullptr && plan.route->body == Body::kStream;
-    co_return stream ? co_await serve_stream(plan, request, parser)
-                     : co_await serve_text(plan, request, parser);
+    // No conditional expression here: gcc 12 awaits both of its branches.
+    if (stream) co_return co_await serve_stream(plan, request, parser);
+    co_return co_await serve_text(plan, request, parser);
   }
 
   Request read_header(const BufferParser& parser) {
