@@ -48,7 +48,8 @@ class Namespace:
         self.lab, self.name, self.netns = lab, name, f"h{lab.tag}-{name}"
         run("ip", "netns", "add", self.netns)
         lab.defer(lambda: run("ip", "netns", "del", self.netns, check=False))
-        self.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.all.disable_ipv6=0")
+        # Its own multicast chatter would be counted with the frames of a test.
+        self.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv6.conf.all.disable_ipv6=1")
         self.run("ip", "link", "set", "lo", "up")
 
     def run(self, *command, check=True, timeout=30, input=None):
@@ -233,10 +234,12 @@ class Lab:
             plane.put(state)
         return plane
 
-    def capture(self, interface, expression):
-        """tcpdump on an interface of this namespace, running when this returns; read it with frames()."""
+    def capture(self, interface, expression, namespace=None):
+        """tcpdump, running when this returns; read it with frames(). It sees what arrives at the interface: what the
+        data plane sends passes by the host's taps, so its frames are captured at the other end."""
         path = os.path.join(self.folder, f"{interface}-{len(self.cleanups)}.pcap")
-        process = subprocess.Popen(["tcpdump", "-i", interface, "-U", "-w", path, expression],
+        inside = ["ip", "netns", "exec", namespace.netns] if namespace else []
+        process = subprocess.Popen([*inside, "tcpdump", "-i", interface, "-U", "-w", path, expression],
                                    stderr=subprocess.PIPE, text=True)
         self.defer(lambda: stop(process))
         expect("listening" in process.stderr.readline(), "tcpdump does not start")

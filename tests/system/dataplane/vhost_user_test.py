@@ -42,6 +42,7 @@ with Lab() as lab:
         expect(guest.poll() is None, "testpmd ended; are there 64 MiB of huge pages?")
         return plane.call("status")["ports"]["p2"]["up"]
     wait_for(up, "the guest connected", 20)
+    wait_for(lambda: one.ping("10.0.0.12", count=1), "the guest has filled its ring")
     expect(one.ping("10.0.0.12") == 3, "the vhost-user guest is not reached")
 
     for restart in range(2):

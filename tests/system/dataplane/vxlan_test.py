@@ -22,7 +22,7 @@ with Lab() as lab:
     one = lab.guest("one", desired["port"]["p1"], "10.0.0.11/24")
     one.run("ip", "link", "set", "eth0", "mtu", "1450")
     plane = lab.dataplane(desired)
-    capture = lab.capture(uplink.split("iface=")[1], "udp port 4789")
+    capture = lab.capture("eth0", "udp port 4789", peer)
 
     expect(one.ping("10.0.0.12", seconds=2) >= 2, "the kernel's VXLAN device is not reached")
     expect(peer.ping("10.0.0.11") == 3, "the guest is not reached from the kernel's VXLAN device")
@@ -36,7 +36,7 @@ with Lab() as lab:
     for frame in wait_for(ours, "our frames in the capture"):
         expect(frame[VXLAN].vni == 100, f"VNI {frame[VXLAN].vni}")
         expect(frame[UDP].dport == 4789 and frame[UDP].sport >= 49152, f"UDP ports {frame[UDP].sport} to {frame[UDP].dport}")
-        expect(frame[VXLAN].flags.I and bytes(frame[VXLAN])[1:4] == bytes(3), "RFC 7348: flags I, reserved zero")
+        expect(bytes(frame[VXLAN])[0] == 0x08 and bytes(frame[VXLAN])[1:4] == bytes(3), "RFC 7348: flags I, reserved zero")
         outer = frame[IP].copy()
         told = outer.chksum
         del outer.chksum
@@ -44,7 +44,7 @@ with Lab() as lab:
 
     # A segment that nobody has, and a VTEP that nobody knows.
     peer.send("Ether(dst=getmacbyip('192.0.2.1'))/IP(src='192.0.2.2',dst='192.0.2.1')/UDP(sport=50000,dport=4789)"
-              "/VXLAN(vni=999,flags=8)/Ether(src='fa:16:3e:00:00:02',dst='fa:16:3e:00:00:01')/IP()/ICMP()")
+              "/VXLAN(vni=999,flags=8)/Ether(src='fa:16:3e:00:00:02',dst='fa:16:3e:00:00:01')/IP(src='10.0.0.12',dst='10.0.0.11')/ICMP()")
     wait_for(lambda: plane.drops("underlay", "unknown_segment") >= 1, f"unknown_segment: {plane.counters('underlay')}")
     peer.send("Ether(dst=getmacbyip('192.0.2.1'))/IP(src='192.0.2.2',dst='192.0.2.1')/UDP(sport=50000,dport=4789)"
               "/Raw(b'\\x08')")
