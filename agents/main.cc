@@ -49,12 +49,23 @@ struct Config {
   }
 };
 
+// CLI11 takes an empty list in a file for a missing argument; here it means the default.
+class Toml final : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    auto found = CLI::ConfigTOML::from_config(input);
+    std::erase_if(found, [](const CLI::ConfigItem& item) { return item.inputs.empty(); });
+    return found;
+  }
+};
+
 std::string own_host_name() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
 }
 
 void add_options(CLI::App& app, Config& config) {
+  app.config_formatter(std::make_shared<Toml>());
   app.set_config("--config", "", "TOML file; each key is one of the flags below without its dashes");
   app.add_option("--host", config.host, "name of this host; unique, and the same at each start")
       ->capture_default_str();

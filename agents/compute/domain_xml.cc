@@ -63,6 +63,13 @@ std::string config_drive_xml(const std::string& file) {
       xml_escape(file));
 }
 
+std::string metadata_xml(const Marks& marks, const std::string& owner) {
+  std::string out = marks_xml(marks, owner);
+  out.replace(0, std::string_view("<instance").size(),
+              fmt::format("<hanok:instance xmlns:hanok='{}'", kMarksNamespace));
+  return out;
+}
+
 std::string boot_xml(int order) {
   return order > 0 ? fmt::format("<boot order='{}'/>", order) : std::string{};
 }
@@ -100,9 +107,8 @@ std::string domain_name(const std::string& id) {
 }
 
 std::string marks_xml(const Marks& marks, const std::string& owner) {
-  return fmt::format(
-      "<hanok:instance xmlns:hanok='{}' owner='{}' power='{}' reboot_serial='{}' rebuild_serial='{}'/>",
-      kMarksNamespace, xml_escape(owner), xml_escape(marks.power), marks.reboot_serial, marks.rebuild_serial);
+  return fmt::format("<instance owner='{}' power='{}' reboot_serial='{}' rebuild_serial='{}'/>",
+                     xml_escape(owner), xml_escape(marks.power), marks.reboot_serial, marks.rebuild_serial);
 }
 
 std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings) {
@@ -150,7 +156,7 @@ std::string domain_xml(const DomainSpec& spec, const DomainSettings& settings) {
       "<controller type='usb' model='none'/><memballoon model='none'/>"
       "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng></devices>{}</domain>",
       settings.kvm ? "kvm" : "qemu", domain_name(spec.id), xml_escape(spec.id),
-      marks_xml(spec.marks, settings.owner), spec.ram_mib, spec.vcpus,
+      metadata_xml(spec.marks, settings.owner), spec.ram_mib, spec.vcpus,
       settings.kvm ? "<cpu mode='host-passthrough'/>" : "", devices, xml_escape(spec.console_file), quirks);
 }
 

@@ -21,7 +21,7 @@ struct DomainSettings {
 [[nodiscard]] std::string domain_xml(const DomainSpec& spec, const DomainSettings& settings);
 [[nodiscard]] std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings);
 [[nodiscard]] std::string nic_xml(const NicSpec& nic);
-// The element under <metadata>, with its namespace.
+// The element of kMarksNamespace under <metadata>, without prefix, as virDomainSetMetadata takes it.
 [[nodiscard]] std::string marks_xml(const Marks& marks, const std::string& owner);
 inline constexpr const char* kMarksNamespace = "urn:hanok:instance:1";
 
