@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 17> kReadOnly = {
     "status",       "checksum",      "size",    "virtual_size", "created_at", "updated_at",
     "os_hash_algo", "os_hash_value", "schema",  "self",         "file",       "direct_url",
     "locations",    "stores",        "deleted", "deleted_at",   "is_public"};
-constexpr std::array<std::string_view, 11> kDiskFormats = {"ami", "ari",   "aki", "vhd", "vhdx",  "vmdk",
+constexpr std::array<std::string_view, 11> kDiskFormats = {"ami", "ari",   "aki", "vhd", "vhdx", "vmdk",
                                                            "raw", "qcow2", "vdi", "iso", "ploop"};
 constexpr std::array<std::string_view, 8> kContainerFormats = {"ami", "ari",    "aki",        "bare",
                                                                "ovf", "docker", "compressed", "ova"};

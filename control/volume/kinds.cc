@@ -26,10 +26,12 @@ constexpr Step kSnapshotSteps[] = {
     {"deleting", "delete", "error_deleting"},
 };
 
-template <std::size_t N>
-const Step* step_of(const Step (&steps)[N], const std::string& status) {
+// Work is under way only while it has a deadline: a status that an administrator merely set starts nothing.
+template <std::size_t N, typename Item>
+const Step* step_of(const Step (&steps)[N], const Item& item) {
+  if (item.deadline_us == 0) return nullptr;
   for (const Step& step : steps) {
-    if (step.status == status) return &step;
+    if (step.status == item.status) return &step;
   }
   return nullptr;
 }
@@ -49,7 +51,7 @@ Result<std::optional<std::string>> volume_host(store::Tx& tx) {
 Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::string& host) {
   HANOK_TRY(volume, get_volume(tx, id));
   if (!volume) return Json();
-  const Step* step = step_of(kVolumeSteps, volume->status);
+  const Step* step = step_of(kVolumeSteps, *volume);
   HANOK_TRY(chosen, volume_host(tx));
   if (step == nullptr || (chosen && *chosen != host)) return Json();
   Json upload;
@@ -66,7 +68,7 @@ Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::stri
 Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::string& host) {
   HANOK_TRY(snapshot, get_snapshot(tx, id));
   if (!snapshot) return Json();
-  const Step* step = step_of(kSnapshotSteps, snapshot->status);
+  const Step* step = step_of(kSnapshotSteps, *snapshot);
   HANOK_TRY(chosen, volume_host(tx));
   if (step == nullptr || (chosen && *chosen != host)) return Json();
   return Json{{"task", step->task},
@@ -154,7 +156,7 @@ Status observe_volume(store::Tx& tx, const std::string&, const std::string& id, 
   HANOK_TRY(volume, get_volume(tx, id));
   HANOK_TRY(report, parse_report(observed));
   if (!volume) return {};
-  const Step* step = step_of(kVolumeSteps, volume->status);
+  const Step* step = step_of(kVolumeSteps, *volume);
   if (step == nullptr || report.task != step->task) return {};  // late: the wish has changed since
   const std::int64_t now_us = SystemClock{}.now_us();
   if (report.state == "retrying") return note_error(tx, "volumes", id, report.error);
@@ -179,7 +181,7 @@ Status observe_snapshot(store::Tx& tx, const std::string&, const std::string& id
   HANOK_TRY(snapshot, get_snapshot(tx, id));
   HANOK_TRY(report, parse_report(observed));
   if (!snapshot) return {};
-  const Step* step = step_of(kSnapshotSteps, snapshot->status);
+  const Step* step = step_of(kSnapshotSteps, *snapshot);
   if (step == nullptr || report.task != step->task) return {};
   const std::int64_t now_us = SystemClock{}.now_us();
   if (report.state == "retrying") return note_error(tx, "snapshots", id, report.error);
@@ -202,7 +204,7 @@ std::string deadline_cause(const std::optional<std::string>& last_error) {
 
 Status expire_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
   const std::string why = deadline_cause(volume.last_error);
-  if (const Step* step = step_of(kVolumeSteps, volume.status); step != nullptr) {
+  if (const Step* step = step_of(kVolumeSteps, volume); step != nullptr) {
     return volume_failed(tx, volume, *step, why, now_us);
   }
   const bool plugging = volume.status == "attaching" || volume.status == "detaching";
@@ -229,7 +231,7 @@ Status expire_volumes(store::Tx& tx, std::int64_t now_us) {
                                 {now_us}));
   for (const auto& row : snapshots) {
     Snapshot snapshot = snapshot_from(row);
-    const Step* step = step_of(kSnapshotSteps, snapshot.status);
+    const Step* step = step_of(kSnapshotSteps, snapshot);
     if (step == nullptr) {
       HANOK_CHECK(tx.execute("UPDATE snapshots SET deadline_us = 0 WHERE id = ?", {snapshot.id}));
     } else {

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include "common/log.h"
+#include "control/image/context.h"
+
+namespace hanok::image {
+namespace {
+
+Answer change_status(const Context& context, http::Request& request, const char* from, const char* to) {
+  return context.database.write([&](store::Tx& tx) -> Answer {
+    HANOK_TRY(record, load_own(tx, request));
+    if (record.status != from && record.status != to) {
+      return forbidden(
+          fmt::format("Not allowed to change the status of an image that is {}.", record.status));
+    }
+    HANOK_CHECK(tx.execute("UPDATE images SET status = ?, updated_us = ? WHERE id = ?",
+                           {to, context.clock.now_us(), record.id}));
+    return http::no_content();
+  });
+}
+
+}  // namespace
+
+Answer show_image(const Context& context, http::Request& request) {
+  return context.database.read([&](store::Tx& tx) -> Answer {
+    HANOK_TRY(record,
+              load_visible(tx, request.param("id"), request.caller.project_id, request.caller.is_admin));
+    return http::ok(image_json(record));
+  });
+}
+
+// The row stays as `deleted`, so that the id is never used again and the bytes can be removed later if the
+// cluster does not answer now.
+Answer delete_image(const Context& context, http::Request& request) {
+  auto marked = context.database.write([&](store::Tx& tx) -> Status {
+    HANOK_TRY(record, load_own(tx, request));
+    if (record.is_protected) {
+      return forbidden(fmt::format("Image {} is protected and cannot be deleted.", record.id));
+    }
+    HANOK_CHECK(tx.execute("UPDATE images SET status = 'deleted', updated_us = ? WHERE id = ?",
+                           {context.clock.now_us(), record.id}));
+    HANOK_CHECK(tx.execute("DELETE FROM image_tags WHERE image_id = ?", {record.id}));
+    HANOK_CHECK(tx.execute("DELETE FROM image_members WHERE image_id = ?", {record.id}));
+    HANOK_CHECK(tx.execute("INSERT OR IGNORE INTO image_trash (image_id) VALUES (?)", {record.id}));
+    return {};
+  });
+  HANOK_CHECK(std::move(marked));
+  empty_trash(context);
+  return http::no_content();
+}
+
+Answer deactivate_image(const Context& context, http::Request& request) {
+  return change_status(context, request, "active", "deactivated");
+}
+
+Answer reactivate_image(const Context& context, http::Request& request) {
+  return change_status(context, request, "deactivated", "active");
+}
+
+void empty_trash(const Context& context) {
+  if (context.blocks == nullptr) return;
+  std::vector<std::string> ids;
+  static_cast<void>(context.database.read([&](store::Tx& tx) -> Status {
+    HANOK_TRY(rows, tx.query("SELECT image_id FROM image_trash LIMIT 20"));
+    for (const auto& row : rows) ids.push_back(row.text("image_id"));
+    return {};
+  }));
+  for (const auto& id : ids) {
+    auto removed = context.blocks->remove({kPool, id});
+    if (!removed.ok() && removed.error().code != ErrorCode::kNotFound) {
+      spdlog::warn("The bytes of deleted image {} are not removed yet: {}", id, removed.error().message);
+      return;  // the cluster is asked again with the next deletion
+    }
+    static_cast<void>(context.database.write([&](store::Tx& tx) -> Status {
+      HANOK_CHECK(tx.execute("DELETE FROM image_trash WHERE image_id = ?", {id}));
+      return {};
+    }));
+  }
+}
+
+}  // namespace hanok::image

@@ -1,0 +1,100 @@
+#pragma once
+// What the volume API's handlers have at hand, and the handlers, one file per resource.
+
+#include "common/clock.h"
+#include "control/http/http.h"
+#include "control/store/store.h"
+#include "control/volume/record.h"
+
+namespace hanok::volume {
+
+constexpr int kMaxMinor = 60;  // newest microversion: 3.60
+
+struct Context {
+  store::Database& database;
+  const Clock& clock;
+};
+using Answer = Result<http::Response>;
+using Operation = Answer (*)(const Context&, http::Request&);
+
+// versions.cc
+[[nodiscard]] Answer list_versions(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_version(const Context& context, http::Request& request);
+// volumes_create.cc, volumes_list.cc, volumes.cc
+[[nodiscard]] Answer create_volume_call(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_volumes(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_volumes_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_volume(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_volume(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_volume(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_summary(const Context& context, http::Request& request);
+// actions.cc
+[[nodiscard]] Answer volume_action(const Context& context, http::Request& request);
+// metadata.cc: of volumes and of snapshots
+[[nodiscard]] Answer show_volume_metadata(const Context& context, http::Request& request);
+[[nodiscard]] Answer add_volume_metadata(const Context& context, http::Request& request);
+[[nodiscard]] Answer replace_volume_metadata(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_volume_metadata_item(const Context& context, http::Request& request);
+[[nodiscard]] Answer set_volume_metadata_item(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_volume_metadata_item(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_snapshot_metadata(const Context& context, http::Request& request);
+[[nodiscard]] Answer add_snapshot_metadata(const Context& context, http::Request& request);
+[[nodiscard]] Answer replace_snapshot_metadata(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_snapshot_metadata_item(const Context& context, http::Request& request);
+[[nodiscard]] Answer set_snapshot_metadata_item(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_snapshot_metadata_item(const Context& context, http::Request& request);
+// snapshots.cc, snapshots_list.cc
+[[nodiscard]] Answer create_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_snapshots(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_snapshots_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer snapshot_action(const Context& context, http::Request& request);
+// type_calls.cc, type_specs.cc
+[[nodiscard]] Answer list_types(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_type_specs(const Context& context, http::Request& request);
+[[nodiscard]] Answer add_type_specs(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_type_spec(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_type_spec(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_type_spec(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_type_access(const Context& context, http::Request& request);
+[[nodiscard]] Answer type_action(const Context& context, http::Request& request);
+// quota_sets.cc
+[[nodiscard]] Answer show_limits(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_quota_set(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_default_quota_set(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_quota_set(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_quota_set(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_quota_class(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_quota_class(const Context& context, http::Request& request);
+// attachments.cc
+[[nodiscard]] Answer list_attachments(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_attachments_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_attachment(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_attachment(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_attachment(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_attachment(const Context& context, http::Request& request);
+[[nodiscard]] Answer attachment_action(const Context& context, http::Request& request);
+// transfers.cc
+[[nodiscard]] Answer list_transfers(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_transfers_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_transfer(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_transfer(const Context& context, http::Request& request);
+[[nodiscard]] Answer accept_transfer(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_transfer(const Context& context, http::Request& request);
+// messages.cc
+[[nodiscard]] Answer list_messages(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_message(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_message(const Context& context, http::Request& request);
+// infrastructure.cc
+[[nodiscard]] Answer list_zones(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_extensions(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_services(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_pools(const Context& context, http::Request& request);
+
+}  // namespace hanok::volume

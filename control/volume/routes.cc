@@ -1,0 +1,139 @@
+// The volume API's flat table. Each row stands for two paths: /v3/{project_id}/... and /v3/...
+#include "control/volume/context.h"
+#include "control/volume/volume.h"
+
+namespace hanok::volume {
+namespace {
+
+using http::Access;
+using http::Method;
+
+struct RouteRow {
+  Method method;
+  const char* pattern;
+  Access access;
+  Operation operation;
+};
+
+Answer nothing_here(const Context&, http::Request&) {
+  return not_found("The resource could not be found.");
+}
+
+constexpr RouteRow kRoutes[] = {
+    {Method::kGet, "/volumes", Access::kReader, list_volumes},
+    {Method::kPost, "/volumes", Access::kMember, create_volume_call},
+    {Method::kPut, "/volumes", Access::kMember, nothing_here},
+    {Method::kDelete, "/volumes", Access::kMember, nothing_here},
+    {Method::kGet, "/volumes/detail", Access::kReader, list_volumes_detail},
+    {Method::kGet, "/volumes/summary", Access::kReader, show_summary},
+    {Method::kGet, "/volumes/{id}", Access::kReader, show_volume},
+    {Method::kPut, "/volumes/{id}", Access::kMember, update_volume},
+    {Method::kDelete, "/volumes/{id}", Access::kMember, delete_volume},
+    {Method::kPost, "/volumes/{id}/action", Access::kMember, volume_action},
+    {Method::kGet, "/volumes/{id}/metadata", Access::kReader, show_volume_metadata},
+    {Method::kPost, "/volumes/{id}/metadata", Access::kMember, add_volume_metadata},
+    {Method::kPut, "/volumes/{id}/metadata", Access::kMember, replace_volume_metadata},
+    {Method::kGet, "/volumes/{id}/metadata/{key}", Access::kReader, show_volume_metadata_item},
+    {Method::kPut, "/volumes/{id}/metadata/{key}", Access::kMember, set_volume_metadata_item},
+    {Method::kDelete, "/volumes/{id}/metadata/{key}", Access::kMember, delete_volume_metadata_item},
+    {Method::kGet, "/snapshots", Access::kReader, list_snapshots},
+    {Method::kPost, "/snapshots", Access::kMember, create_snapshot},
+    {Method::kPut, "/snapshots", Access::kMember, nothing_here},
+    {Method::kDelete, "/snapshots", Access::kMember, nothing_here},
+    {Method::kGet, "/snapshots/detail", Access::kReader, list_snapshots_detail},
+    {Method::kGet, "/snapshots/{id}", Access::kReader, show_snapshot},
+    {Method::kPut, "/snapshots/{id}", Access::kMember, update_snapshot},
+    {Method::kDelete, "/snapshots/{id}", Access::kMember, delete_snapshot},
+    {Method::kPost, "/snapshots/{id}/action", Access::kMember, snapshot_action},
+    {Method::kGet, "/snapshots/{id}/metadata", Access::kReader, show_snapshot_metadata},
+    {Method::kPost, "/snapshots/{id}/metadata", Access::kMember, add_snapshot_metadata},
+    {Method::kPut, "/snapshots/{id}/metadata", Access::kMember, replace_snapshot_metadata},
+    {Method::kGet, "/snapshots/{id}/metadata/{key}", Access::kReader, show_snapshot_metadata_item},
+    {Method::kPut, "/snapshots/{id}/metadata/{key}", Access::kMember, set_snapshot_metadata_item},
+    {Method::kDelete, "/snapshots/{id}/metadata/{key}", Access::kMember, delete_snapshot_metadata_item},
+    {Method::kGet, "/types", Access::kReader, list_types},
+    {Method::kPost, "/types", Access::kAdmin, create_type},
+    {Method::kGet, "/types/{type}", Access::kReader, show_type},
+    {Method::kPut, "/types/{type}", Access::kAdmin, update_type},
+    {Method::kDelete, "/types/{type}", Access::kAdmin, delete_type},
+    {Method::kPost, "/types/{type}/action", Access::kAdmin, type_action},
+    {Method::kGet, "/types/{type}/os-volume-type-access", Access::kAdmin, list_type_access},
+    {Method::kGet, "/types/{type}/extra_specs", Access::kReader, list_type_specs},
+    {Method::kPost, "/types/{type}/extra_specs", Access::kAdmin, add_type_specs},
+    {Method::kGet, "/types/{type}/extra_specs/{key}", Access::kReader, show_type_spec},
+    {Method::kPut, "/types/{type}/extra_specs/{key}", Access::kAdmin, update_type_spec},
+    {Method::kDelete, "/types/{type}/extra_specs/{key}", Access::kAdmin, delete_type_spec},
+    {Method::kGet, "/attachments", Access::kReader, list_attachments},
+    {Method::kPost, "/attachments", Access::kMember, create_attachment},
+    {Method::kGet, "/attachments/detail", Access::kReader, list_attachments_detail},
+    {Method::kGet, "/attachments/{id}", Access::kReader, show_attachment},
+    {Method::kPut, "/attachments/{id}", Access::kMember, update_attachment},
+    {Method::kDelete, "/attachments/{id}", Access::kMember, delete_attachment},
+    {Method::kPost, "/attachments/{id}/action", Access::kMember, attachment_action},
+    {Method::kGet, "/os-volume-transfer", Access::kReader, list_transfers},
+    {Method::kPost, "/os-volume-transfer", Access::kMember, create_transfer},
+    {Method::kGet, "/os-volume-transfer/detail", Access::kReader, list_transfers_detail},
+    {Method::kGet, "/os-volume-transfer/{id}", Access::kReader, show_transfer},
+    {Method::kDelete, "/os-volume-transfer/{id}", Access::kMember, delete_transfer},
+    {Method::kPost, "/os-volume-transfer/{id}/accept", Access::kMember, accept_transfer},
+    {Method::kGet, "/volume-transfers", Access::kReader, list_transfers},
+    {Method::kPost, "/volume-transfers", Access::kMember, create_transfer},
+    {Method::kGet, "/volume-transfers/detail", Access::kReader, list_transfers_detail},
+    {Method::kGet, "/volume-transfers/{id}", Access::kReader, show_transfer},
+    {Method::kDelete, "/volume-transfers/{id}", Access::kMember, delete_transfer},
+    {Method::kPost, "/volume-transfers/{id}/accept", Access::kMember, accept_transfer},
+    {Method::kGet, "/messages", Access::kReader, list_messages},
+    {Method::kGet, "/messages/{id}", Access::kReader, show_message},
+    {Method::kDelete, "/messages/{id}", Access::kMember, delete_message},
+    {Method::kGet, "/limits", Access::kReader, show_limits},
+    {Method::kGet, "/os-quota-sets/{target}", Access::kReader, show_quota_set},
+    {Method::kGet, "/os-quota-sets/{target}/defaults", Access::kReader, show_default_quota_set},
+    {Method::kPut, "/os-quota-sets/{target}", Access::kAdmin, update_quota_set},
+    {Method::kDelete, "/os-quota-sets/{target}", Access::kAdmin, delete_quota_set},
+    {Method::kGet, "/os-quota-class-sets/{target}", Access::kAdmin, show_quota_class},
+    {Method::kPut, "/os-quota-class-sets/{target}", Access::kAdmin, update_quota_class},
+    {Method::kGet, "/os-availability-zone", Access::kReader, list_zones},
+    {Method::kGet, "/extensions", Access::kReader, list_extensions},
+    {Method::kGet, "/os-services", Access::kAdmin, list_services},
+    {Method::kGet, "/scheduler-stats/get_pools", Access::kAdmin, list_pools},
+};
+
+http::Handler bind(const Context& context, Operation operation) {
+  return [context, operation](http::Request& request) -> Answer {
+    const auto project = request.params.find("project_id");
+    if (project != request.params.end() && project->second != request.caller.project_id &&
+        !request.caller.is_admin) {
+      return forbidden("The project of the URL is not that of the token.");
+    }
+    return operation(context, request);
+  };
+}
+
+}  // namespace
+
+http::Service volume_service(store::Database& database, const Clock& clock) {
+  const Context context{database, clock};
+  http::Service out;
+  out.name = "volume";
+  out.envelope = http::Envelope::kVolume;
+  out.microversion_type = "volume";
+  out.major = 3;
+  out.min_minor = 0;
+  out.max_minor = kMaxMinor;
+  const auto open = [&](const char* pattern, Operation operation) {
+    out.routes.push_back(
+        {Method::kGet, pattern, Access::kPublic,
+         [context, operation](http::Request& request) { return operation(context, request); }});
+  };
+  open("/", list_versions);
+  open("/v3", show_version);
+  for (const RouteRow& row : kRoutes) {
+    for (const char* prefix : {"/v3/{project_id}", "/v3"}) {
+      out.routes.push_back(
+          {row.method, std::string(prefix) + row.pattern, row.access, bind(context, row.operation)});
+    }
+  }
+  return out;
+}
+
+}  // namespace hanok::volume

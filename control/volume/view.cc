@@ -1,0 +1,147 @@
+#include "control/volume/view.h"
+
+#include <fmt/format.h>
+
+#include "control/volume/types.h"
+
+namespace hanok::volume {
+namespace {
+
+constexpr std::size_t kMaxMetadata = 128;
+constexpr std::size_t kMaxText = 255;
+
+Json links_json(const http::Request& request, const Volume& volume) {
+  const std::string path = volume.project_id + "/volumes/" + volume.id;
+  return Json::array({{{"rel", "self"}, {"href", request.base_url + "/v3/" + path}},
+                      {{"rel", "bookmark"}, {"href", request.base_url + "/" + path}}});
+}
+
+Json attachments_json(const http::Request& request, const std::vector<Attachment>& attachments) {
+  Json out = Json::array();
+  for (const auto& one : attachments) {
+    if (one.status != "attached" && one.status != "detaching") continue;
+    out.push_back({{"id", one.volume_id},
+                   {"attachment_id", one.id},
+                   {"volume_id", one.volume_id},
+                   {"server_id", one.server_id.empty() ? Json() : Json(one.server_id)},
+                   {"host_name", request.caller.is_admin && !one.host.empty() ? Json(one.host) : Json()},
+                   {"device", one.device.empty() ? Json() : Json(one.device)},
+                   {"attached_at", time_json(one.attached_us)}});
+  }
+  return out;
+}
+
+}  // namespace
+
+Json time_json(std::int64_t time_us) {
+  return iso8601_micro(time_us);
+}
+
+Json time_json(const std::optional<std::int64_t>& time_us) {
+  return time_us ? Json(iso8601_micro(*time_us)) : Json();
+}
+
+Json text_json(const std::optional<std::string>& text) {
+  return text ? Json(*text) : Json();
+}
+
+Result<VolumeExtras> load_extras(store::Tx& tx, const Volume& volume) {
+  VolumeExtras out;
+  HANOK_TRY(name, type_name(tx, volume.type_id));
+  HANOK_TRY(attachments, attachments_of(tx, volume.id));
+  out.type_name = std::move(name);
+  out.attachments = std::move(attachments);
+  return out;
+}
+
+Json volume_summary_json(const http::Request& request, const Volume& volume) {
+  return {{"id", volume.id}, {"name", text_json(volume.name)}, {"links", links_json(request, volume)}};
+}
+
+Json volume_json(const http::Request& request, const Volume& volume, const VolumeExtras& extras, bool full) {
+  Json out = {{"id", volume.id},
+              {"name", text_json(volume.name)},
+              {"description", text_json(volume.description)},
+              {"status", volume.status},
+              {"size", volume.size_gib},
+              {"availability_zone", volume.zone},
+              {"volume_type", text_json(extras.type_name)},
+              {"snapshot_id", text_json(volume.snapshot_id)},
+              {"source_volid", text_json(volume.source_volid)},
+              {"metadata", volume.metadata},
+              {"bootable", volume.bootable ? "true" : "false"},
+              {"multiattach", volume.multiattach},
+              {"encrypted", false},
+              {"replication_status", nullptr},
+              {"consistencygroup_id", nullptr},
+              {"migration_status", nullptr},
+              {"user_id", volume.user_id},
+              {"created_at", time_json(volume.created_us)},
+              {"updated_at", time_json(volume.updated_us)},
+              {"attachments", attachments_json(request, extras.attachments)},
+              {"links", links_json(request, volume)}};
+  const int minor = request.minor_version;
+  if (minor >= 13) out["group_id"] = nullptr;
+  if (minor >= 21 && request.caller.is_admin) out["provider_id"] = nullptr;
+  if (minor >= 48) {
+    out["service_uuid"] = nullptr;
+    out["shared_targets"] = false;
+  }
+  if (!full) return out;
+  out["os-vol-tenant-attr:tenant_id"] = volume.project_id;
+  if (volume.image_metadata.is_object()) out["volume_image_metadata"] = volume.image_metadata;
+  if (request.caller.is_admin) {
+    out["os-vol-host-attr:host"] = "hanok@rbd#volumes";
+    out["os-vol-mig-status-attr:migstat"] = nullptr;
+    out["os-vol-mig-status-attr:name_id"] = nullptr;
+  }
+  return out;
+}
+
+Json snapshot_json(const http::Request& request, const Snapshot& snapshot, bool full) {
+  Json out = {{"id", snapshot.id},
+              {"name", text_json(snapshot.name)},
+              {"description", text_json(snapshot.description)},
+              {"status", snapshot.status},
+              {"size", snapshot.size_gib},
+              {"volume_id", snapshot.volume_id},
+              {"metadata", snapshot.metadata},
+              {"created_at", time_json(snapshot.created_us)},
+              {"updated_at", time_json(snapshot.updated_us)}};
+  if (request.minor_version >= 14) out["group_snapshot_id"] = nullptr;
+  if (request.minor_version >= 41) out["user_id"] = snapshot.user_id;
+  if (full) {
+    out["os-extended-snapshot-attributes:progress"] = snapshot.status == "available" ? "100%" : "0%";
+    out["os-extended-snapshot-attributes:project_id"] = snapshot.project_id;
+  }
+  return out;
+}
+
+Result<Json> check_metadata(const Json& metadata) {
+  if (!metadata.is_object())
+    return bad_request("Invalid input for field/attribute metadata. It must be an object.");
+  if (metadata.size() > kMaxMetadata)
+    return bad_request("Invalid input for field/attribute metadata. It has too many items.");
+  for (const auto& [key, value] : metadata.items()) {
+    if (key.empty() || key.size() > kMaxText) {
+      return bad_request("Invalid input for field/attribute metadata. A key has 1 to 255 characters.");
+    }
+    if (!value.is_string()) {
+      return bad_request(fmt::format("Invalid input for field/attribute {}. It must be a string.", key));
+    }
+    if (value.get_ref<const std::string&>().size() > kMaxText) {
+      return bad_request(
+          fmt::format("Invalid input for field/attribute {}. It is longer than 255 characters.", key));
+    }
+  }
+  return metadata;
+}
+
+Result<const Json*> body_of(const http::Request& request, const std::string& key) {
+  if (!request.json.is_object() || !request.json.contains(key) || !request.json[key].is_object()) {
+    return bad_request(fmt::format("Missing required element '{}' in request body.", key));
+  }
+  return &request.json[key];
+}
+
+}  // namespace hanok::volume

@@ -1,0 +1,88 @@
+#include "agents/volume/volume_reconciler.h"
+
+#include "storage/block/memory_store.h"
+#include "tests/storage/block/store_contract.h"
+
+namespace hanok::agent {
+namespace {
+
+class NoConverter final : public storage::Converter {
+ public:
+  Status convert(const storage::SnapshotRef&, const std::string&, const storage::ImageRef&) override {
+    return bad_request("not in this test");
+  }
+};
+
+class VolumeReconcilerTest : public ::testing::Test {
+ protected:
+  Json apply(const std::string& kind, Json object) {
+    auto outcome = reconciler_.apply({.kind = kind, .id = "v1", .object = std::move(object)});
+    EXPECT_TRUE(outcome.ok());
+    again_after_ms_ = outcome->again_after_ms;
+    return outcome->observed;
+  }
+  static Json volume(const std::string& task) {
+    return {{"task", task},
+            {"pool", "volumes"},
+            {"image", "volume-v1"},
+            {"size_gib", 0},
+            {"source", {{"type", "none"}}},
+            {"wanted", task == "delete" ? "absent" : "present"},
+            {"upload", nullptr},
+            {"request_id", "req-1"}};
+  }
+
+  storage::MemoryStore store_;
+  NoConverter converter_;
+  VolumeReconciler reconciler_{store_, converter_};
+  std::optional<std::int64_t> again_after_ms_;
+};
+
+TEST_F(VolumeReconcilerTest, CreatesAndDeletesAndEchoesTheTask) {
+  Json observed = apply("volume", volume("create"));
+  EXPECT_EQ(observed["state"], "available");
+  EXPECT_EQ(observed["task"], "create");
+  EXPECT_TRUE(storage::has(store_, {"volumes", "volume-v1"}));
+  EXPECT_EQ(apply("volume", volume("create"))["state"], "available");
+  EXPECT_EQ(apply("volume", volume("delete"))["state"], "deleted");
+  EXPECT_FALSE(storage::has(store_, {"volumes", "volume-v1"}));
+  EXPECT_EQ(apply("volume", volume("delete"))["state"], "deleted");
+}
+
+TEST_F(VolumeReconcilerTest, TakesAndRemovesSnapshots) {
+  apply("volume", volume("create"));
+  const Json create = {
+      {"task", "create"}, {"pool", "volumes"}, {"image", "volume-v1"}, {"snapshot", "snapshot-1"}};
+  EXPECT_EQ(apply("snapshot", create)["state"], "available");
+  EXPECT_EQ(store_.info({"volumes", "volume-v1"})->snapshots.size(), 1U);
+  Json remove = create;
+  remove["task"] = "delete";
+  EXPECT_EQ(apply("snapshot", remove)["state"], "deleted");
+  EXPECT_TRUE(store_.info({"volumes", "volume-v1"})->snapshots.empty());
+}
+
+TEST_F(VolumeReconcilerTest, ADeadClusterIsTriedAgainWithItsCauseReported) {
+  store_.fail_after(0);
+  const Json observed = apply("volume", volume("create"));
+  EXPECT_EQ(observed["state"], "retrying");
+  EXPECT_EQ(observed["error"]["message"], "The storage cluster does not answer.");
+  EXPECT_TRUE(again_after_ms_.has_value());
+  store_.heal();
+  EXPECT_EQ(apply("volume", volume("create"))["state"], "available");
+}
+
+TEST_F(VolumeReconcilerTest, WhatCannotComeRightIsAnErrorAtOnce) {
+  Json object = volume("create");
+  object["source"] = {{"type", "snapshot"}, {"pool", "volumes"}, {"image", "gone"}, {"snapshot", "s"}};
+  const Json observed = apply("volume", object);
+  EXPECT_EQ(observed["state"], "error");
+  EXPECT_FALSE(again_after_ms_.has_value());
+  EXPECT_EQ(apply("volume", {{"task", "create"}})["state"], "error");
+}
+
+TEST_F(VolumeReconcilerTest, NothingIsDoneForAnObjectThatIsNotWanted) {
+  EXPECT_TRUE(apply("volume", nullptr).is_null());
+}
+
+}  // namespace
+}  // namespace hanok::agent

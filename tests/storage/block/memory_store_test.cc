@@ -1,0 +1,33 @@
+#include "storage/block/memory_store.h"
+
+#include "tests/storage/block/store_contract.h"
+
+namespace hanok::storage {
+namespace {
+
+TEST(MemoryStore, KeepsImages) {
+  MemoryStore store;
+  test_images(store, "t");
+}
+
+TEST(MemoryStore, ClonesOutliveTheirParents) {
+  MemoryStore store;
+  test_clones_outlive_parents(store, "t");
+}
+
+TEST(MemoryStore, WritesUploadsInSequence) {
+  MemoryStore store;
+  test_sequential_writer(store, "t");
+}
+
+TEST(MemoryStore, FailsFromTheGivenCallOn) {
+  MemoryStore store;
+  store.fail_after(1);
+  EXPECT_OK(store.create({"volumes", "a"}, 1));
+  EXPECT_EQ(code_of(store.create({"volumes", "b"}, 1)), ErrorCode::kUnavailable);
+  store.heal();
+  EXPECT_OK(store.create({"volumes", "b"}, 1));
+}
+
+}  // namespace
+}  // namespace hanok::storage

@@ -1,0 +1,123 @@
+#pragma once
+// What every BlockStore must do; run against the memory twin and against RBD.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "storage/block/block_store.h"
+
+namespace hanok::storage {
+
+constexpr std::uint64_t kMib = 1U << 20U;
+
+inline std::string read_text(BlockStore& store, const ImageRef& image, std::uint64_t offset,
+                             std::size_t length) {
+  std::string out(length, '?');
+  auto got = store.read(image, offset, out.data(), length);
+  EXPECT_TRUE(got.ok()) << (got.ok() ? "" : got.error().message);
+  out.resize(got.ok() ? *got : 0);
+  return out;
+}
+
+inline bool has(BlockStore& store, const ImageRef& image) {
+  auto names = store.list(image.pool);
+  EXPECT_TRUE(names.ok());
+  return names.ok() && std::find(names->begin(), names->end(), image.name) != names->end();
+}
+
+template <typename StatusLike>
+ErrorCode code_of(const StatusLike& status) {
+  EXPECT_FALSE(status.ok());
+  return status.ok() ? ErrorCode::kInternal : status.error().code;
+}
+
+#define EXPECT_OK(expression)                                                \
+  do {                                                                       \
+    const auto result = (expression);                                        \
+    EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message); \
+  } while (false)
+#define ASSERT_OK(expression)                                                \
+  do {                                                                       \
+    const auto result = (expression);                                        \
+    ASSERT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message); \
+  } while (false)
+
+// `tag` keeps the names of runs apart in a shared cluster.
+inline void test_images(BlockStore& store, const std::string& tag) {
+  const ImageRef image{"volumes", tag + "-a"};
+  ASSERT_OK(store.create(image, 4 * kMib));
+  EXPECT_EQ(code_of(store.create(image, 4 * kMib)), ErrorCode::kConflict);
+  EXPECT_OK(store.write(image, kMib, "hello", 5));
+  EXPECT_EQ(read_text(store, image, kMib, 5), "hello");
+  EXPECT_EQ(read_text(store, image, 0, 3), std::string(3, '\0'));
+  EXPECT_EQ(read_text(store, image, 4 * kMib - 2, 100).size(), 2U);  // short only at the end
+  EXPECT_OK(store.resize(image, 8 * kMib));
+  EXPECT_EQ(store.info(image)->size_bytes, 8 * kMib);
+  EXPECT_EQ(read_text(store, image, kMib, 5), "hello");
+  EXPECT_OK(store.rename(image, tag + "-b"));
+  EXPECT_EQ(code_of(store.info(image)), ErrorCode::kNotFound);
+  EXPECT_OK(store.remove({"volumes", tag + "-b"}));
+  EXPECT_EQ(code_of(store.remove({"volumes", tag + "-b"})), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(store.create({"no-such-pool", "x"}, kMib)), ErrorCode::kNotFound);
+}
+
+inline void test_clones_outlive_parents(BlockStore& store, const std::string& tag) {
+  const ImageRef parent{"images", tag + "-parent"};
+  const ImageRef child{"volumes", tag + "-child"};
+  const ImageRef grandchild{"volumes", tag + "-grandchild"};
+  ASSERT_OK(store.create(parent, 4 * kMib));
+  EXPECT_OK(store.write(parent, 0, "base", 4));
+  EXPECT_OK(store.create_snapshot({parent, "snap"}));
+  EXPECT_EQ(code_of(store.create_snapshot({parent, "snap"})), ErrorCode::kConflict);
+  EXPECT_OK(store.write(parent, 0, "late", 4));
+  ASSERT_OK(store.clone({parent, "snap"}, child));
+  EXPECT_EQ(code_of(store.clone({parent, "snap"}, child)), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(store.clone({parent, "none"}, grandchild)), ErrorCode::kNotFound);
+  EXPECT_EQ(read_text(store, child, 0, 4), "base");
+  EXPECT_TRUE(store.info(child)->parent.has_value());
+  EXPECT_OK(store.create_snapshot({child, "s"}));
+  ASSERT_OK(store.clone({child, "s"}, grandchild));
+  // Parents go first; what was cloned from them stays whole.
+  EXPECT_OK(store.remove(parent));
+  EXPECT_FALSE(has(store, parent));
+  EXPECT_OK(store.remove_snapshot({child, "s"}));
+  EXPECT_EQ(code_of(store.remove_snapshot({child, "s"})), ErrorCode::kNotFound);
+  EXPECT_OK(store.remove(child));
+  EXPECT_FALSE(has(store, child));
+  EXPECT_EQ(read_text(store, grandchild, 0, 4), "base");
+  EXPECT_OK(store.flatten(grandchild));
+  EXPECT_FALSE(store.info(grandchild)->parent.has_value());
+  EXPECT_OK(store.flatten(grandchild));
+  EXPECT_EQ(read_text(store, grandchild, 0, 4), "base");
+  EXPECT_OK(store.remove(grandchild));
+}
+
+inline void test_sequential_writer(BlockStore& store, const std::string& tag) {
+  const ImageRef image{"images", tag + "-upload"};
+  std::string bytes(9 * kMib + 777, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i < 3 * kMib || i > 8 * kMib) bytes[i] = static_cast<char>('a' + i % 23);  // a hole between
+  }
+  {
+    auto writer = store.create_for_write(image);
+    ASSERT_OK(writer);
+    for (std::size_t at = 0; at < bytes.size(); at += 1'000'003) {
+      ASSERT_OK((*writer)->write(bytes.data() + at, std::min<std::size_t>(1'000'003, bytes.size() - at)));
+    }
+    ASSERT_OK((*writer)->finish());
+  }
+  EXPECT_EQ(store.info(image)->size_bytes, bytes.size());
+  EXPECT_TRUE(read_text(store, image, 0, bytes.size()) == bytes);
+  EXPECT_EQ(code_of(store.create_for_write(image)), ErrorCode::kConflict);
+  EXPECT_OK(store.remove(image));
+  {
+    auto broken_off = store.create_for_write(image);
+    ASSERT_OK(broken_off);
+    ASSERT_OK((*broken_off)->write(bytes.data(), 5 * kMib));
+  }
+  EXPECT_FALSE(has(store, image)) << "a writer that was not finished leaves nothing";
+}
+
+}  // namespace hanok::storage

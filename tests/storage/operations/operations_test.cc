@@ -1,0 +1,203 @@
+// Every operation is broken off at every one of its steps and then repeated: it must end as if nothing had
+// happened.
+#include "storage/operations/operations.h"
+
+#include <functional>
+
+#include "storage/block/memory_store.h"
+#include "storage/operations/qemu_img.h"
+#include "tests/storage/block/store_contract.h"
+
+namespace hanok::storage {
+namespace {
+
+const ImageRef kImage{"images", "image"};
+const ImageRef kParent{"volumes", "parent"};
+const ImageRef kVolume{"volumes", "volume"};
+constexpr int kMoreThanAnyOperationTakes = 40;
+
+// Copies what stands in for a guest image.
+class FakeConverter final : public Converter {
+ public:
+  explicit FakeConverter(BlockStore& store) : store_(store) {}
+  Status convert(const SnapshotRef&, const std::string&, const ImageRef& to) override {
+    HANOK_CHECK(store_.create(to, 4));
+    return store_.write(to, 0, "disk", 4);
+  }
+
+ private:
+  BlockStore& store_;
+};
+
+std::string qcow2_header(bool backing_file) {
+  std::string out(104, '\0');
+  out.replace(0, 4, "QFI\xfb");
+  out[7] = 3;
+  if (backing_file) out[15] = 104;
+  return out;
+}
+
+void prepare(BlockStore& store, const std::string& image_bytes = "base") {
+  ASSERT_OK(store.create(kImage, image_bytes.size()));
+  ASSERT_OK(store.write(kImage, 0, image_bytes.data(), image_bytes.size()));
+  ASSERT_OK(store.create_snapshot({kImage, "snap"}));
+  ASSERT_OK(store.create(kParent, 4));
+  ASSERT_OK(store.write(kParent, 0, "data", 4));
+  ASSERT_OK(store.create_snapshot({kParent, "s1"}));
+}
+
+// Fails at step 0, 1, 2 ... until the operation gets through; after each failure it is repeated in good
+// times.
+void break_off_everywhere(const std::string& image_bytes, const std::function<Status(BlockStore&)>& operation,
+                          const std::function<void(BlockStore&)>& check) {
+  for (int good = 0; good < kMoreThanAnyOperationTakes; ++good) {
+    MemoryStore store;
+    prepare(store, image_bytes);
+    store.fail_after(good);
+    const bool done = operation(store).ok();
+    store.heal();
+    SCOPED_TRACE("repeated after " + std::to_string(good) + " good steps");
+    ASSERT_OK(operation(store));
+    check(store);
+    if (done) return;
+  }
+  FAIL() << "the operation never gets through";
+}
+
+Status create(BlockStore& store, const VolumeSource& source, std::uint64_t size_bytes) {
+  FakeConverter converter(store);
+  return create_volume(store, converter, kVolume, size_bytes, source);
+}
+
+void expect_volume(BlockStore& store, const std::string& begin, std::uint64_t size_bytes) {
+  auto info = store.info(kVolume);
+  ASSERT_OK(info);
+  EXPECT_EQ(info->size_bytes, size_bytes);
+  EXPECT_EQ(read_text(store, kVolume, 0, 4), begin);
+  EXPECT_FALSE(has(store, partial_image(kVolume)));
+  EXPECT_EQ(store.info(kParent)->snapshots, std::vector<std::string>{"s1"});
+}
+
+TEST(CreateVolume, Empty) {
+  break_off_everywhere(
+      "base", [](BlockStore& store) { return create(store, {}, 8); },
+      [](BlockStore& store) { expect_volume(store, std::string(4, '\0'), 8); });
+}
+
+TEST(CreateVolume, ClonesARawImageAndGrowsIt) {
+  const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "raw"};
+  break_off_everywhere(
+      "base", [&](BlockStore& store) { return create(store, source, 16); },
+      [](BlockStore& store) {
+        expect_volume(store, "base", 16);
+        EXPECT_TRUE(store.info(kVolume)->parent.has_value());
+      });
+}
+
+TEST(CreateVolume, ConvertsOtherFormats) {
+  const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "qcow2"};
+  break_off_everywhere(
+      qcow2_header(false), [&](BlockStore& store) { return create(store, source, 16); },
+      [](BlockStore& store) { expect_volume(store, "disk", 16); });
+}
+
+TEST(CreateVolume, RefusesAnImageThatNamesFilesOfTheHost) {
+  MemoryStore store;
+  prepare(store, qcow2_header(true));
+  const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "qcow2"};
+  EXPECT_EQ(code_of(create(store, source, 16)), ErrorCode::kBadRequest);
+  EXPECT_FALSE(has(store, kVolume));
+}
+
+TEST(CreateVolume, ClonesASnapshot) {
+  const VolumeSource source{VolumeSource::Type::kSnapshot, kParent, "s1", ""};
+  break_off_everywhere(
+      "base", [&](BlockStore& store) { return create(store, source, 8); },
+      [](BlockStore& store) { expect_volume(store, "data", 8); });
+}
+
+TEST(CreateVolume, ClonesAVolumeAndLeavesNoSnapshotBehind) {
+  const VolumeSource source{VolumeSource::Type::kVolume, kParent, "", ""};
+  break_off_everywhere(
+      "base", [&](BlockStore& store) { return create(store, source, 4); },
+      [](BlockStore& store) { expect_volume(store, "data", 4); });
+}
+
+TEST(CreateVolume, MissingSourceIsNotFound) {
+  MemoryStore store;
+  const VolumeSource source{VolumeSource::Type::kSnapshot, kParent, "s1", ""};
+  EXPECT_EQ(code_of(create(store, source, 8)), ErrorCode::kNotFound);
+}
+
+TEST(DeleteVolume, AlsoWhatAnInterruptedCopyLeft) {
+  const VolumeSource source{VolumeSource::Type::kVolume, kParent, "", ""};
+  break_off_everywhere(
+      "base",
+      [&](BlockStore& store) {
+        static_cast<void>(store.create_snapshot(clone_snapshot(kParent, kVolume)));
+        return delete_volume(store, kVolume, source);
+      },
+      [](BlockStore& store) {
+        EXPECT_FALSE(has(store, kVolume));
+        EXPECT_EQ(store.info(kParent)->snapshots, std::vector<std::string>{"s1"});
+      });
+}
+
+TEST(ExtendVolume, GrowsAndNeverShrinks) {
+  break_off_everywhere(
+      "base", [](BlockStore& store) { return extend_volume(store, kParent, 32); },
+      [](BlockStore& store) { EXPECT_EQ(store.info(kParent)->size_bytes, 32U); });
+  MemoryStore store;
+  prepare(store);
+  EXPECT_OK(extend_volume(store, kParent, 1));
+  EXPECT_EQ(store.info(kParent)->size_bytes, 4U);
+}
+
+TEST(Snapshot, MadeAndRemovedOnceHoweverOftenAsked) {
+  break_off_everywhere(
+      "base",
+      [](BlockStore& store) {
+        return create_volume_snapshot(store, {kParent, "s2"});
+      },
+      [](BlockStore& store) { EXPECT_EQ(store.info(kParent)->snapshots.size(), 2U); });
+  break_off_everywhere(
+      "base",
+      [](BlockStore& store) {
+        return delete_volume_snapshot(store, {kParent, "s1"});
+      },
+      [](BlockStore& store) { EXPECT_TRUE(store.info(kParent)->snapshots.empty()); });
+  MemoryStore empty;
+  EXPECT_OK(delete_volume_snapshot(empty, {kParent, "s1"}));
+  EXPECT_EQ(code_of(create_volume_snapshot(empty, {kParent, "s1"})), ErrorCode::kNotFound);
+}
+
+TEST(UploadImage, IsAWholeCopy) {
+  const ImageRef target{"images", "new"};
+  break_off_everywhere(
+      "base",
+      [&](BlockStore& store) -> Status {
+        HANOK_TRY(bytes, upload_image(store, kParent, target));
+        EXPECT_EQ(bytes, 4U);
+        return {};
+      },
+      [&](BlockStore& store) {
+        auto info = store.info(target);
+        ASSERT_OK(info);
+        EXPECT_EQ(info->snapshots, std::vector<std::string>{"snap"});
+        EXPECT_FALSE(info->parent.has_value());
+        EXPECT_EQ(read_text(store, target, 0, 4), "data");
+        EXPECT_EQ(store.info(kParent)->snapshots, std::vector<std::string>{"s1"});
+      });
+}
+
+TEST(RunProgram, TellsWhatWentWrong) {
+  EXPECT_OK(run_program({"true"}, 10));
+  const Status failed = run_program({"ls", "/no/such/folder"}, 10);
+  EXPECT_EQ(code_of(failed), ErrorCode::kBadRequest);
+  EXPECT_NE(failed.error().message.find("/no/such/folder"), std::string::npos);
+  EXPECT_EQ(code_of(run_program({"/no/such/program"}, 10)), ErrorCode::kInternal);
+  EXPECT_EQ(code_of(run_program({"sleep", "60"}, 1)), ErrorCode::kTimeout);
+}
+
+}  // namespace
+}  // namespace hanok::storage

@@ -1,0 +1,101 @@
+#include "storage/rbd/rbd_store.h"
+
+#include <chrono>
+#include <cstdlib>
+
+#include "common/secret.h"
+#include "common/uuid.h"
+#include "storage/operations/operations.h"
+#include "storage/operations/qemu_img.h"
+#include "tests/storage/block/store_contract.h"
+
+namespace hanok::storage {
+namespace {
+
+constexpr std::uint64_t kGib = 1ULL << 30U;
+
+std::string environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : value;
+}
+
+class RbdStore : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    conf_ = environment("HANOK_TEST_CEPH_CONF", "");
+    client_ = environment("HANOK_TEST_CEPH_CLIENT", "hanok");
+    ASSERT_FALSE(conf_.empty()) << "HANOK_TEST_CEPH_CONF must name the ceph.conf of a test cluster";
+    store_ = open_rbd_store(conf_, client_);
+  }
+  std::string conf_, client_;
+  std::string tag_ = "test-" + new_uuid_hex().substr(0, 8);
+  std::unique_ptr<BlockStore> store_;
+};
+
+TEST_F(RbdStore, KeepsImages) {
+  test_images(*store_, tag_);
+}
+
+TEST_F(RbdStore, ClonesOutliveTheirParents) {
+  test_clones_outlive_parents(*store_, tag_);
+}
+
+TEST_F(RbdStore, WritesUploadsInSequence) {
+  test_sequential_writer(*store_, tag_);
+}
+
+TEST_F(RbdStore, KnowsTheCapacity) {
+  auto info = store_->pool_info("volumes");
+  ASSERT_OK(info);
+  EXPECT_GT(info->total_bytes, info->free_bytes);
+}
+
+TEST_F(RbdStore, ConvertsQcow2ToAVolume) {
+  const ImageRef image{"images", tag_ + "-qcow2"};
+  const ImageRef volume{"volumes", tag_ + "-volume"};
+  const std::string folder = ::testing::TempDir();
+  const std::string raw = folder + tag_ + ".raw";
+  const std::string qcow2 = folder + tag_ + ".qcow2";
+  std::string bytes(2 * kMib, '\0');
+  bytes.replace(0, 11, "boot sector");
+  ASSERT_OK(write_file(raw, bytes, 0600));
+  ASSERT_OK(run_program({"qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, qcow2}, 60));
+  auto file = read_file(qcow2);
+  ASSERT_OK(file);
+  {
+    auto writer = store_->create_for_write(image);
+    ASSERT_OK(writer);
+    ASSERT_OK((*writer)->write(file->data(), file->size()));
+    ASSERT_OK((*writer)->finish());
+  }
+  ASSERT_OK(store_->create_snapshot({image, "snap"}));
+  QemuImg converter(conf_, client_);
+  const VolumeSource source{VolumeSource::Type::kImage, image, "snap", "qcow2"};
+  ASSERT_OK(create_volume(*store_, converter, volume, kGib, source));
+  EXPECT_EQ(read_text(*store_, volume, 0, 11), "boot sector");
+  EXPECT_EQ(store_->info(volume)->size_bytes, kGib);
+  EXPECT_FALSE(has(*store_, partial_image(volume)));
+  EXPECT_OK(delete_volume(*store_, volume, source));
+  EXPECT_OK(store_->remove(image));
+  std::remove(raw.c_str());
+  std::remove(qcow2.c_str());
+}
+
+// A monitor that nobody runs: the answer is an error within the deadline, not a hang.
+TEST(RbdStoreWithoutCluster, GivesUpAtItsDeadline) {
+  const std::string conf = ::testing::TempDir() + "dead-ceph.conf";
+  const std::string keyring = ::testing::TempDir() + "dead-ceph.keyring";
+  ASSERT_OK(write_file(keyring, "[client.x]\n\tkey = AQDv1GRnAAAAABAAqC0X0bIvVQUxl0dPpYqGzQ==\n", 0600));
+  ASSERT_OK(write_file(conf, "[global]\nmon host = [v2:127.0.0.1:1/0]\nkeyring = " + keyring + "\n", 0600));
+  RbdOptions options;
+  options.conf_path = conf;
+  options.client = "x";
+  options.deadline_s = 2;
+  auto store = open_rbd_store(options);
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(code_of(store->info({"volumes", "a"})), ErrorCode::kUnavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
+}  // namespace
+}  // namespace hanok::storage
