@@ -1,6 +1,7 @@
 #pragma once
 // What every handler of the compute service gets besides the request.
 
+#include <memory>
 #include <string>
 
 #include "common/clock.h"
@@ -13,10 +14,13 @@ namespace hanok::compute {
 // The newest microversion whose request and response shapes all calls here follow.
 constexpr int kMaxMinor = 90;
 
+class ImageCalls;  // images_proxy.h
+
 struct Context {
   store::Database& database;
   const Clock& clock;
   bus::Asker& asker;
+  std::shared_ptr<const ImageCalls> images;
 };
 
 using Answer = Result<http::Response>;

@@ -6,6 +6,7 @@
 #include "control/compute/compute.h"
 #include "control/compute/flavors.h"
 #include "control/compute/hosts.h"
+#include "control/compute/images_proxy.h"
 #include "control/compute/keypairs.h"
 #include "control/compute/quota.h"
 #include "control/compute/security_groups.h"
@@ -13,6 +14,7 @@
 #include "control/compute/servers.h"
 #include "control/compute/usage.h"
 #include "control/compute/versions.h"
+#include "control/image/image.h"
 
 namespace hanok::compute {
 namespace {
@@ -93,6 +95,12 @@ constexpr Row kRows[] = {
     {Method::kGet, "/v2.1/servers/{id}/os-instance-actions", Access::kReader, list_actions},
     {Method::kGet, "/v2.1/servers/{id}/os-instance-actions/{request}", Access::kReader, show_action},
 
+    {Method::kGet, "/v2.1/images", Access::kReader, list_images},
+    {Method::kGet, "/v2.1/images/detail", Access::kReader, list_images_detail},
+    {Method::kGet, "/v2.1/images/{image}", Access::kReader, show_image},
+    {Method::kDelete, "/v2.1/images/{image}", Access::kMember, delete_image},
+    {Method::kGet, "/v2.1/images/{image}/metadata", Access::kReader, show_image_metadata},
+
     {Method::kGet, "/v2.1/os-server-groups", Access::kReader, list_server_groups},
     {Method::kPost, "/v2.1/os-server-groups", Access::kMember, create_server_group},
     {Method::kGet, "/v2.1/os-server-groups/{group}", Access::kReader, show_server_group},
@@ -128,7 +136,9 @@ constexpr Row kRows[] = {
 }  // namespace
 
 http::Service compute_service(store::Database& database, const Clock& clock, bus::Asker& asker) {
-  const auto context = std::make_shared<Context>(Context{database, clock, asker});
+  const auto context = std::make_shared<Context>(
+      Context{database, clock, asker,
+              std::make_shared<const ImageCalls>(image::image_service(database, clock, nullptr))});
   http::Service out;
   out.name = "compute";
   out.envelope = http::Envelope::kCompute;

@@ -11,6 +11,16 @@ namespace {
 
 constexpr std::size_t kMaxPattern = 255;
 
+// Neither bounds ("{2,5}") nor back references: those make matching or compiling expensive.
+bool is_linear(const std::string& pattern) {
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    if (pattern[at] == '{') return false;
+    if (pattern[at] == '\\' && ++at < pattern.size() && pattern[at] >= '1' && pattern[at] <= '9')
+      return false;
+  }
+  return true;
+}
+
 enum class Kind { kText, kFlag, kNumber };
 struct Column {
   const char* query;
@@ -200,10 +210,7 @@ Status add_order(const http::Request& request, ServerFilter& out) {
 
 Result<Pattern> Pattern::make(const std::string& text) {
   const bool bounded = text.size() <= kMaxPattern && text.find('\0') == std::string::npos;
-  const bool linear =
-      text.find('{') == std::string::npos && std::adjacent_find(text.begin(), text.end(), [](char a, char b) {
-                                               return a == '\\' && b >= '1' && b <= '9';
-                                             }) == text.end();
+  const bool linear = is_linear(text);
   Pattern out;
   auto* compiled = new regex_t{};
   if (!bounded || !linear || regcomp(compiled, text.c_str(), REG_EXTENDED | REG_NOSUB | REG_ICASE) != 0) {
