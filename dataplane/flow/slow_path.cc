@@ -115,9 +115,7 @@ void Engine::Impl::refuse(Item& item, Context& context, DropReason reason) {
       }
     }
   }
-  DeviceIndex charge = item.arrival.device;
-  if (reason == DropReason::security_group_ingress && context.out_port != nullptr)
-    charge = context.out_port->device;
+  const DeviceIndex charge = context.charge != kNoDevice ? context.charge : item.arrival.device;
   if (!context.reply.empty()) {
     const std::uint64_t second = now_us_ / 1'000'000;
     if (second != error_second_) error_second_ = second, errors_sent_ = 0;

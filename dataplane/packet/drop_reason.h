@@ -9,32 +9,31 @@
 namespace hanok::dataplane {
 
 // clang-format off
-#define HANOK_DROP_REASONS(X)                                                                                  \
-  /* malformed */                                                                                              \
-  X(frame_too_short) X(vlan_truncated) X(ipv4_truncated) X(ipv4_bad_version) X(ipv4_bad_header_length)         \
-  X(ipv4_bad_total_length) X(ipv4_bad_checksum) X(ipv4_bad_source) X(ipv4_bad_fragment) X(ipv6_truncated) X(ipv6_bad_version)     \
-  X(ipv6_bad_length) X(ipv6_bad_extension) X(ipv6_too_many_extensions) X(ipv6_bad_source) X(tcp_truncated)                        \
-  X(tcp_bad_header_length) X(tcp_bad_flags) X(udp_truncated) X(udp_bad_length) X(icmp_truncated)               \
-  X(arp_truncated) X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                      \
-  X(ethernet_bad_source)                                                                                       \
-  /* where it came from */                                                                                     \
-  X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(not_our_vtep) X(unknown_vtep)         \
-  X(underlay_not_ours) X(ethertype_denied)                                                                     \
-  /* port security */                                                                                          \
-  X(spoofed_mac) X(spoofed_ip) X(spoofed_arp) X(spoofed_nd) X(dhcp_server_guard) X(ra_guard)                    \
-  /* security groups and connections */                                                                        \
-  X(security_group_egress) X(security_group_ingress) X(tcp_no_connection) X(fragment_no_first)                 \
-  X(icmp_error_unmatched) X(flow_table_full) X(session_quota)                                                  \
-  /* switching and routing */                                                                                  \
-  X(unknown_destination) X(destination_down) X(same_device) X(reserved_group_address) X(no_segment)            \
-  X(no_uplink) X(no_vtep) X(vtep_unreachable) X(router_down) X(no_route) X(ttl_exceeded) X(to_router_unserved)  \
-  X(gateway_elsewhere) X(no_source_nat) X(snat_ports_exhausted) X(snat_no_binding) X(snat_protocol)                               \
-  X(floating_ip_hairpin) X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_routing)        \
-  X(external_source)                                                                                            \
-  /* answered or consumed by the data plane: not lost, but not forwarded either */                             \
-  X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_no_address)                          \
-  X(icmp_rate_limited)                                                                                         \
-  /* no room */                                                                                                \
+#define HANOK_DROP_REASONS(X)                                                                               \
+  /* malformed */                                                                                           \
+  X(frame_too_short) X(vlan_truncated) X(ipv4_truncated) X(ipv4_bad_version) X(ipv4_bad_header_length)      \
+  X(ipv4_bad_total_length) X(ipv4_bad_checksum) X(ipv4_bad_source) X(ipv4_bad_fragment)                     \
+  X(ipv6_truncated) X(ipv6_bad_version) X(ipv6_bad_length) X(ipv6_bad_extension)                            \
+  X(ipv6_too_many_extensions) X(ipv6_bad_source) X(tcp_truncated) X(tcp_bad_header_length)                  \
+  X(tcp_bad_flags) X(udp_truncated) X(udp_bad_length) X(icmp_truncated) X(arp_truncated)                    \
+  X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                 \
+  X(ethernet_bad_source)                                                                                    \
+  /* where it came from */                                                                                  \
+  X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(not_our_vtep) X(unknown_vtep)      \
+  X(ethertype_denied)                                                                                       \
+  /* port security */                                                                                       \
+  X(spoofed_mac) X(spoofed_ip) X(spoofed_arp) X(spoofed_nd) X(dhcp_server_guard) X(ra_guard)                \
+  /* security groups and connections */                                                                     \
+  X(security_group_egress) X(security_group_ingress) X(tcp_no_connection) X(fragment_no_first)              \
+  X(icmp_error_unmatched) X(flow_table_full) X(session_quota)                                               \
+  /* switching and routing */                                                                               \
+  X(unknown_destination) X(destination_down) X(same_device) X(reserved_group_address) X(no_segment)         \
+  X(no_uplink) X(no_vtep) X(vtep_unreachable) X(router_down) X(no_route) X(ttl_exceeded)                    \
+  X(to_router_unserved) X(gateway_elsewhere) X(snat_ports_exhausted) X(snat_no_binding) X(snat_protocol)    \
+  X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_routing)                           \
+  /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
+  X(arp_consumed) X(arp_unanswered) X(dhcp_ignored) X(dhcp_no_address) X(icmp_rate_limited)                 \
+  /* no room */                                                                                             \
   X(no_buffer) X(no_headroom)
 // clang-format on
 

@@ -20,8 +20,9 @@ Drop parse_tcp(const std::uint8_t* l4, unsigned left, bool quoted, Parsed& out) 
   out.tcp_flags = l4[13] & 0x3fU;
   const unsigned syn_fin_rst = out.tcp_flags & (tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst);
   if ((syn_fin_rst & (syn_fin_rst - 1U)) != 0) return DropReason::tcp_bad_flags;  // two of them
-  if ((out.tcp_flags & (syn_fin_rst | tcp_flag::kAck)) == 0)
-    return DropReason::tcp_bad_flags;  // none, no ACK
+  if ((out.tcp_flags & (tcp_flag::kSyn | tcp_flag::kRst | tcp_flag::kAck)) == 0) {
+    return DropReason::tcp_bad_flags;  // nothing at all, or a FIN of no connection
+  }
   return std::nullopt;
 }
 

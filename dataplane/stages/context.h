@@ -149,6 +149,7 @@ struct Context {
   // For traces: the object that decided. Set by a stage before it returns.
   ObjectRef cause{0, kNone};
   std::string cause_detail;
+  DeviceIndex charge = kNoDevice;  // whose counter a drop goes to; kNoDevice: the one it came in by
 
   void depend(Kind kind, Handle handle) {
     const ObjectRef object = ref(kind, handle);

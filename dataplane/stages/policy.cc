@@ -169,7 +169,9 @@ Verdict stage_ingress_policy(Context& context) {
   if (!context.parsed.is_ip() && context.parsed.l3 != L3::kArp) {
     return context.drop_for(DropReason::ethertype_denied, Kind::kPort, port->handle);
   }
-  return judge(context, *port, false);
+  const Verdict verdict = judge(context, *port, false);
+  if (verdict.action == Action::kDrop) context.charge = port->device;
+  return verdict;
 }
 
 bool ingress_allows(const Context& context, const Port& port) {

@@ -66,17 +66,32 @@ Way look_up(const TablesData& tables, const Router& router, const Ip& ip) {
   return way;
 }
 
-bool has_address(const Router& router, const Ip& ip) {
-  const auto on = [&](const RouterInterface& interface) {
-    for (const PortAddress& address : interface.addresses) {
-      if (address.ip == ip) return true;
-    }
-    return false;
-  };
-  for (const RouterInterface& interface : router.interfaces) {
-    if (on(interface)) return true;
+bool has_address(const RouterInterface& interface, const Ip& ip) {
+  for (const PortAddress& address : interface.addresses) {
+    if (address.ip == ip) return true;
   }
-  return router.gateway && on(*router.gateway);
+  return false;
+}
+
+bool has_address(const Router& router, const Ip& ip) {
+  for (const RouterInterface& interface : router.interfaces) {
+    if (has_address(interface, ip)) return true;
+  }
+  return router.gateway && has_address(*router.gateway, ip);
+}
+
+const FloatingIp* floating_of_source(const Context& context, const Router& router) {
+  const TablesData& tables = context.tables;
+  const Port* port = tables.ports.at(tables.port_by_ip.get({context.network, context.ip_source}, kNone));
+  if (port == nullptr || !router.gateway) return nullptr;
+  const FloatingIp* floating = tables.floating_of(*port, context.ip_source);
+  return floating != nullptr && floating->network == router.gateway->network ? floating : nullptr;
+}
+
+// A guest with a floating IP answers one that came by source NAT: out by the gateway and in again.
+bool turns_back(const Context& context, const Router& router, bool by_gateway) {
+  return !by_gateway && router.gateway && has_address(*router.gateway, context.ip_destination) &&
+         floating_of_source(context, router) != nullptr;
 }
 
 // RFC 792, RFC 1812 4.3.2: never about an ICMP error, a later fragment or a group address.
@@ -208,18 +223,15 @@ Verdict source_nat(Context& context, const Router& router) {
 Verdict to_outside(Context& context, const Router& router) {
   const Port* port =
       context.tables.ports.at(context.tables.port_by_ip.get({context.network, context.ip_source}, kNone));
-  if (port != nullptr) {
-    context.depend(Kind::kPort, port->handle);
-    const FloatingIp* floating = context.tables.floating_of(*port, context.ip_source);
-    if (floating != nullptr && floating->network == router.gateway->network) {
-      context.depend(Kind::kFloatingIp, floating->handle);
-      context.cause = ref(Kind::kFloatingIp, floating->handle);
-      context.ip_source = floating->address;
-      if (const auto inner = quoted_packet(context); inner && inner->l4_offset != 0) {
-        context.quoted = Context::Quoted{false, floating->address, inner->destination_port};
-      }
-      return kNext;
+  if (port != nullptr) context.depend(Kind::kPort, port->handle);
+  if (const FloatingIp* floating = floating_of_source(context, router)) {
+    context.depend(Kind::kFloatingIp, floating->handle);
+    context.cause = ref(Kind::kFloatingIp, floating->handle);
+    context.ip_source = floating->address;
+    if (const auto inner = quoted_packet(context); inner && inner->l4_offset != 0) {
+      context.quoted = Context::Quoted{false, floating->address, inner->destination_port};
     }
+    return kNext;
   }
   return source_nat(context, router);
 }
@@ -318,7 +330,10 @@ Verdict pass_router(Context& context, const Router& router) {
   if (has_address(router, context.ip_destination)) {
     const bool echo = context.parsed.protocol == protocol::kIcmp && context.parsed.icmp_type == icmp::kEcho &&
                       context.parsed.l4_offset != 0 && !context.parsed.fragment;
-    return echo && context.hops == 0 ? echo_reply(context, *in) : refuse(DropReason::to_router_unserved);
+    if (echo && context.hops == 0) return echo_reply(context, *in);
+    if (!turns_back(context, router, by_gateway))
+      return refuse(by_gateway && router.state.gateway->snat ? DropReason::snat_no_binding
+                                                             : DropReason::to_router_unserved);
   }
   if (context.parsed.ttl <= context.hops + 1U) {
     icmp_error(context, *in, icmp::kTimeExceeded, 0);

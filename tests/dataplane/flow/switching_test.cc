@@ -241,7 +241,7 @@ TEST_F(Switching, ListsFlows) {
   send("a", a_to_b());
   const auto flows = engine->flows(device("a"), 10, now_us);
   ASSERT_EQ(flows.size(), 1U);
-  EXPECT_EQ(flows[0].source, "10.0.0.10:1000");
+  EXPECT_EQ(flows[0].source, "10.0.0.10:10000");
   EXPECT_EQ(flows[0].protocol, "udp");
   EXPECT_TRUE(engine->flows(device("far"), 10, now_us).size() <= 1U);
 }

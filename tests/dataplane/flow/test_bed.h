@@ -63,7 +63,7 @@ struct Frame {
   Mac to, from;
   Ip source, destination;
   std::uint8_t protocol = protocol::kUdp;
-  std::uint16_t source_port = 1000, destination_port = 2000;
+  std::uint16_t source_port = 10000, destination_port = 2000;
   std::uint8_t flags = tcp_flag::kSyn;
   std::uint8_t icmp_type = icmp::kEcho, icmp_code = 0;
   std::uint16_t identifier = 77;
