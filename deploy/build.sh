@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # Building, testing, measuring.
 
-# build_up PRESET: configures when it must, builds what has changed.
+# build_up PRESET [TARGET...]: configures when it must, builds what has changed; everything, or only the targets.
 build_up() {
   local preset=$1 began=$SECONDS
+  shift
   cd "$HERE" || return
   [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset"
-  cmake --build "build/$preset" -j "$(nproc)"
+  cmake --build "build/$preset" -j "$(nproc)" ${1:+--target "$@"}
   say "= build/$preset in $((SECONDS - began)) s"
 }
 
