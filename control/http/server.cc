@@ -124,9 +124,7 @@ class Connection {
     Request request = read_header(parser);
     const auto method = to_method(parser.get().method());
     if (!method) {
-      co_await write(
-          dispatcher_.refuse(Error{ErrorCode::kMethodNotAllowed, "The method is not known."}, request),
-          request, false);
+      co_await write_refusal(ErrorCode::kMethodNotAllowed, "The method is not known.", request, false);
       co_return false;
     }
     request.method = *method;
@@ -168,10 +166,8 @@ class Connection {
     drained_ = 0;
     const bool keep = parser.get().keep_alive();
     if (too_large) {
-      co_return co_await write(
-          dispatcher_.refuse(Error{ErrorCode::kTooLarge, "Request is too large: a body may have 1 MiB."},
-                             request),
-          request, keep);
+      co_return co_await write_refusal(ErrorCode::kTooLarge, "Request is too large: a body may have 1 MiB.",
+                                       request, keep);
     }
     Response response = co_await asio::co_spawn(
         services_.workers,
@@ -241,10 +237,20 @@ class Connection {
     request.request_id = "req-" + new_uuid();
     request.path = "(unreadable)";
     const bool large = error == bhttp::error::header_limit || error == bhttp::error::buffer_overflow;
-    co_await write(dispatcher_.refuse(large ? Error{ErrorCode::kBadRequest, "The headers are too large."}
-                                            : bad_request("The request is not HTTP/1.1."),
-                                      request),
-                   request, false);
+    co_await write_refusal(ErrorCode::kBadRequest,
+                           large ? "The headers are too large." : "The request is not HTTP/1.1.", request,
+                           false);
+  }
+
+  // The error is made here, not in the awaiting expression: gcc 12 destroys an aggregate that is made there
+  // twice.
+  asio::awaitable<bool> write_refusal(ErrorCode code, const char* message, const Request& request,
+                                      bool keep) {
+    Error error;
+    error.code = code;
+    error.message = message;
+    Response response = dispatcher_.refuse(error, request);
+    co_return co_await write(std::move(response), request, keep);
   }
 
   template <typename Body>
