@@ -7,9 +7,8 @@ namespace hanok::dataplane {
 
 std::uint32_t EncapsulationTable::get(std::uint32_t vni, const Ip& own_vtep, const Ip& vtep,
                                       const Mac& own_mac, DeviceIndex device, std::uint32_t mtu) {
-  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].vni == vni && entries_[i].vtep == vtep) return i;
-  }
+  const std::uint64_t target = std::uint64_t{vni} << 32U | vtep.to_v4();
+  if (const auto known = by_target_.find(target); known != by_target_.end()) return known->second;
   Encapsulation made;
   made.vni = vni;
   made.vtep = vtep;
@@ -27,6 +26,7 @@ std::uint32_t EncapsulationTable::get(std::uint32_t vni, const Ip& own_vtep, con
   at[0] = 0x08;
   store32(at + 4, vni << 8U);
   entries_.push_back(made);
+  by_target_[target] = static_cast<std::uint32_t>(entries_.size() - 1);
   return static_cast<std::uint32_t>(entries_.size() - 1);
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "dataplane/packet/address.h"
@@ -31,10 +32,14 @@ class EncapsulationTable {
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   // The next hop of a VTEP is known, or is another one.
   void set_next_hop(const Ip& vtep, const Mac& mac);
-  void clear() { entries_.clear(); }
+  void clear() {
+    entries_.clear();
+    by_target_.clear();
+  }
 
  private:
   std::vector<Encapsulation> entries_;
+  std::unordered_map<std::uint64_t, std::uint32_t> by_target_;  // VNI and VTEP
 };
 
 // Puts the outer header before the packet; needs 50 bytes of headroom. `entropy` chooses the source port.

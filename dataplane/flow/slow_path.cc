@@ -40,6 +40,7 @@ std::string Engine::Impl::name_of(ObjectRef object) const {
     case Kind::kUplink:
       take(data().uplinks);
       break;
+    case Kind::kNetworkPorts:
     case Kind::kNetwork:
       take(data().networks);
       break;

@@ -293,6 +293,7 @@ bool resolve_next_hop(Context& context, const Way& way, Verdict& verdict) {
     if (router->gateway) take(*router->gateway);
     return true;
   }
+  context.depend(Kind::kNetworkPorts, key.network);
   if (const auto mac = context.neighbours.mac_of(key.network, key.ip)) {
     context.destination = *mac;
     return true;

@@ -59,6 +59,7 @@ Verdict stage_switch(Context& context) {
   const Port* port =
       context.tables.ports.at(context.tables.port_by_mac.get({network->handle, context.destination}, kNone));
   if (port == nullptr) {
+    context.depend(Kind::kNetworkPorts, network->handle);
     const Segment* wire = came_by_wire(context) ? nullptr : wire_segment(context.tables, *network);
     if (wire == nullptr)
       return context.drop_for(DropReason::unknown_destination, Kind::kNetwork, network->handle);

@@ -154,6 +154,7 @@ bool Applier::index(Port& port, const std::string& path) {
     refer(Kind::kSubnet, port.addresses[i].subnet, 1);
   }
   refer(Kind::kNetwork, port.network, 1);
+  touch(ref(Kind::kNetworkPorts, port.network));
   group_addresses(port, 1);
   member(port, true);
   if (!port.state.device) return true;
@@ -183,6 +184,7 @@ bool Applier::index_interface(const RouterInterface& interface, const std::optio
   if (next_.router_by_mac.get(mac, router) != router)
     return fail(path + "/mac", "another router has this MAC");
   next_.router_by_mac.set(mac, router);
+  touch(ref(Kind::kNetworkPorts, interface.network));
   refer(Kind::kNetwork, interface.network, 1);
   for (std::size_t i = 0; i < interface.addresses.size(); ++i) {
     const NetworkIp key{interface.network, interface.addresses[i].ip};
@@ -243,6 +245,7 @@ bool Applier::index(FloatingIp& floating, const std::string& path) {
     return fail(path + "/floating_ip", "the address is used in this network");
   }
   next_.floating_by_ip.set(key, floating.handle);
+  touch(ref(Kind::kNetworkPorts, floating.network));
   refer(Kind::kNetwork, floating.network, 1);
   if (!floating.state.port) return true;
   auto of_port = next_.floating_by_port.get(*floating.state.port);

@@ -8,9 +8,9 @@
 namespace hanok::dataplane {
 
 std::string_view to_string(Kind kind) {
-  static constexpr std::string_view kNames[kKinds] = {"host",   "uplink",      "network",
-                                                      "subnet", "port",        "security_group",
-                                                      "router", "floating_ip", "security_group"};
+  static constexpr std::string_view kNames[kKinds] = {
+      "host",           "uplink", "network",     "subnet",         "port",
+      "security_group", "router", "floating_ip", "security_group", "network"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -51,7 +51,10 @@ DeviceIndex Tables::device_of_port(const std::string& port_id) const {
 
 std::uint32_t TablesData::version_of(ObjectRef object) const {
   const std::uint32_t* own = versions.find(object);
-  if (own == nullptr) return 0xffffffffU;
+  if (own == nullptr) {
+    const bool set = object.kind == static_cast<std::uint32_t>(Kind::kNetworkPorts);
+    return set ? floor_version : 0xffffffffU;  // nobody was ever there; or the object is gone
+  }
   std::uint32_t newest = std::max(*own, floor_version);
   if (object.kind != static_cast<std::uint32_t>(Kind::kPort)) return newest;
   const Port* port = ports.at(object.handle);

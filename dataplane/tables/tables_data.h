@@ -28,9 +28,10 @@ enum class Kind : std::uint8_t {
   kGroup,
   kRouter,
   kFloatingIp,
-  kGroupMembers
+  kGroupMembers,  // the address set of a group
+  kNetworkPorts   // who is on a network: for what was decided because nobody was found
 };
-inline constexpr unsigned kKinds = 9;
+inline constexpr unsigned kKinds = 10;
 [[nodiscard]] std::string_view to_string(Kind kind);  // as the document spells it
 
 // `version` counts applied changes; an object's is that of the change which made it what it is.

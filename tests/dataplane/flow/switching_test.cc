@@ -175,6 +175,24 @@ TEST_F(Switching, VlanSegmentIsTaggedOnTheWire) {
   send("t", frame, {{"t vlan_from_guest", 1}});
 }
 
+TEST_F(Switching, UnknownStationOnTheWireUntilItIsAPortOfThisHost) {
+  StateDocument change;
+  change.network["wire"] = NetworkState{1500, {{"vlan", 0, "physnet1", 20}}, false, ""};
+  change.subnet["wire4"] = SubnetState{"wire", "10.8.0.0/24", std::nullopt, false, {}, {}};
+  change.port["w"] = port("wire", "fa:16:3e:00:08:0a", "wire4", "10.8.0.10");
+  apply(change);
+  Frame frame;
+  frame.to = mac("fa:16:3e:00:08:0b");
+  frame.from = mac("fa:16:3e:00:08:0a");
+  frame.source = ip("10.8.0.10");
+  frame.destination = ip("10.8.0.11");
+  EXPECT_EQ(device_name(send("w", frame).at(0).device), "under");
+  StateDocument born;
+  born.port["x"] = port("wire", "fa:16:3e:00:08:0b", "wire4", "10.8.0.11");
+  apply(born);
+  EXPECT_EQ(one(send("w", frame), "x"), frame.bytes());
+}
+
 TEST_F(Switching, PortThatIsDownSendsAndGetsNothing) {
   send("a", a_to_b());
   StateDocument change;
