@@ -33,6 +33,8 @@ Result<std::size_t> BodyPipe::read(char* out, std::size_t capacity) {
 }
 
 asio::awaitable<void> BodyPipe::push(std::string chunk) {
+  // The parser gives nothing for the frame of a chunk alone; to the reader nothing would mean the end.
+  if (chunk.empty()) co_return;
   while (true) {
     {
       const std::lock_guard lock(mutex_);
