@@ -64,7 +64,10 @@ void purge_parents(Cluster& cluster, std::optional<TrashedParent> parent) {
 
 Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   HANOK_TRY(open, open_image(cluster, snapshot.image, OpenMode::kReadWrite));
-  if (open->image.snap_exists2(snapshot.snapshot.c_str(), nullptr) < 0) {
+  bool there = false;
+  const int code = open->image.snap_exists2(snapshot.snapshot.c_str(), &there);
+  if (code < 0) return rbd_error(code, "Snapshot " + snapshot.snapshot);
+  if (!there) {
     return not_found("There is no snapshot " + snapshot.snapshot + " of " + display(snapshot.image) + ".");
   }
   return drop_snapshot(open->image, snapshot.snapshot);
@@ -72,10 +75,13 @@ Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
 
 Status remove_image(Cluster& cluster, const ImageRef& image) {
   std::optional<TrashedParent> parent;
-  {
-    HANOK_TRY(open, open_image(cluster, image, OpenMode::kReadWrite));
-    parent = trashed_parent(open->image);
-    HANOK_CHECK(drop_snapshots(open->image));
+  auto open = open_image(cluster, image, OpenMode::kReadWrite);
+  // A removal that was broken off leaves the name without the image: removing once more clears it away.
+  if (!open.ok() && open.error().code != ErrorCode::kNotFound) return open.take_error();
+  if (open.ok()) {
+    parent = trashed_parent((*open)->image);
+    HANOK_CHECK(drop_snapshots((*open)->image));
+    (*open).reset();
   }
   HANOK_TRY(pool, cluster.pool(image.pool));
   librbd::RBD rbd;

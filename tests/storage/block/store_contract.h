@@ -35,12 +35,12 @@ ErrorCode code_of(const StatusLike& status) {
 
 #define EXPECT_OK(expression)                                                \
   do {                                                                       \
-    const auto result = (expression);                                        \
+    const auto& result = (expression);                                       \
     EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message); \
   } while (false)
 #define ASSERT_OK(expression)                                                \
   do {                                                                       \
-    const auto result = (expression);                                        \
+    const auto& result = (expression);                                       \
     ASSERT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message); \
   } while (false)
 
