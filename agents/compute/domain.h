@@ -17,8 +17,8 @@ struct DiskSpec {
 
 struct NicSpec {
   std::string port_id, mac;
-  std::string socket;  // vhost-user; QEMU is the server
-  int mtu = 1500;
+  std::string
+      socket;  // vhost-user; QEMU is the server. The guest learns its MTU by DHCP: libvirt 9 sets none here
 };
 
 // What was last brought about on request. Kept in the domain's metadata, so that it is true exactly as long

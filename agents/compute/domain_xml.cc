@@ -128,8 +128,8 @@ std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings) {
 std::string nic_xml(const NicSpec& nic) {
   return fmt::format(
       "<interface type='vhostuser'><mac address='{}'/><source type='unix' path='{}' mode='server'/>"
-      "<model type='virtio'/><mtu size='{}'/></interface>",
-      xml_escape(nic.mac), xml_escape(nic.socket), nic.mtu);
+      "<model type='virtio'/></interface>",
+      xml_escape(nic.mac), xml_escape(nic.socket));
 }
 
 // i440fx: disks and NICs are plugged into a running guest without root ports put there beforehand, and

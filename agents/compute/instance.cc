@@ -39,10 +39,9 @@ Result<std::vector<NicSpec>> read_nics(const Json& object, const std::string& so
   for (const auto& nic : *nics) {
     HANOK_TRY(port, need_string(nic, "port_id"));
     HANOK_TRY(mac, need_string(nic, "mac"));
-    HANOK_TRY(mtu, get_int(nic, "mtu"));
     if (!is_uuid(port)) return bad_request("nics: port_id is no UUID");
     std::transform(mac.begin(), mac.end(), mac.begin(), [](unsigned char c) { return std::tolower(c); });
-    out.push_back({port, mac, vhost_socket(socket_dir, port), static_cast<int>(mtu.value_or(1500))});
+    out.push_back({port, mac, vhost_socket(socket_dir, port)});
   }
   return out;
 }

@@ -29,6 +29,7 @@ InstanceReconciler::InstanceReconciler(InstanceSettings settings, Hypervisor& hy
                                        Outbox& outbox, const Clock& clock)
     : settings_(std::move(settings)),
       hypervisor_(hypervisor),
+      store_(store),
       disks_(store, converter),
       files_(settings_.state_dir),
       outbox_(outbox),
@@ -66,7 +67,7 @@ Result<Outcome> InstanceReconciler::bring_about(const Instance& wanted, const Ta
   HANOK_TRY(power_wait, power(wanted, view));
   Outcome out{observation(wanted, view, task), power_wait ? power_wait : devices_wait};
   if (!wanted.upload_image_id.empty() && wanted.root) {
-    const auto size = disks_.upload(wanted.root->disk, wanted.upload);
+    const auto size = storage::upload_image(store_, wanted.root->disk, wanted.upload);
     if (size.ok()) {
       out.observed["uploaded"] = {{"image_id", wanted.upload_image_id}, {"size_bytes", *size}};
     } else if (task.attempt + 1 >= kFailuresBeforeFault) {

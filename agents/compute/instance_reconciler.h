@@ -61,6 +61,7 @@ class InstanceReconciler final : public Reconciler {
 
   InstanceSettings settings_;
   Hypervisor& hypervisor_;
+  storage::BlockStore& store_;
   RootDisks disks_;
   GuestFiles files_;
   Outbox& outbox_;

@@ -16,14 +16,18 @@ Status unless(Status status, ErrorCode fine) {
 }  // namespace
 
 Status RootDisks::prepare(const RootDisk& disk) {
-  const auto there = store_.info(disk.disk);
-  if (!there.ok()) {
-    if (there.error().code != ErrorCode::kNotFound) return there.error();
-    if (disk.format == "raw") {
-      HANOK_CHECK(unless(store_.clone(disk.source, disk.disk), ErrorCode::kConflict));
-    } else {
-      HANOK_CHECK(convert_whole(disk));
-    }
+  auto there = store_.info(disk.disk);
+  if (!there.ok() && there.error().code != ErrorCode::kNotFound) return there.take_error();
+  bool make = !there.ok();
+  if (there.ok() && disk.format == "raw" && !there->parent) {
+    // A clone that was broken off before it got its parent would be read as zeros.
+    HANOK_TRY(source, store_.info(disk.source.image));
+    make = there->size_bytes == source.size_bytes;
+  }
+  if (make) {
+    // What a removal or a clone that was broken off may have left would be in the way.
+    HANOK_CHECK(remove(disk.disk));
+    HANOK_CHECK(disk.format == "raw" ? store_.clone(disk.source, disk.disk) : convert_whole(disk));
   }
   return grow(disk);
 }
@@ -50,24 +54,6 @@ Status RootDisks::convert_whole(const RootDisk& disk) {
 Status RootDisks::remove(const storage::ImageRef& disk) {
   HANOK_CHECK(unless(store_.remove({disk.pool, disk.name + ".part"}), ErrorCode::kNotFound));
   return unless(store_.remove(disk), ErrorCode::kNotFound);
-}
-
-Result<std::uint64_t> RootDisks::upload(const storage::ImageRef& disk, const storage::ImageRef& target) {
-  const storage::SnapshotRef moment{disk, "upload-" + target.name};
-  auto there = store_.info(target);
-  if (!there.ok() && there.error().code != ErrorCode::kNotFound) return there.take_error();
-  if (!there.ok()) {
-    HANOK_CHECK(unless(store_.create_snapshot(moment), ErrorCode::kConflict));
-    HANOK_CHECK(unless(store_.clone(moment, target), ErrorCode::kConflict));
-    there = store_.info(target);
-    if (!there.ok()) return there.take_error();
-  }
-  if (there->parent) HANOK_CHECK(store_.flatten(target));
-  HANOK_CHECK(unless(store_.remove_snapshot(moment), ErrorCode::kNotFound));
-  if (std::find(there->snapshots.begin(), there->snapshots.end(), kImageSnapshot) == there->snapshots.end()) {
-    HANOK_CHECK(unless(store_.create_snapshot({target, kImageSnapshot}), ErrorCode::kConflict));
-  }
-  return there->size_bytes;
 }
 
 }  // namespace hanok::agent

@@ -19,8 +19,6 @@ class RootDisks {
   [[nodiscard]] Status prepare(const RootDisk& disk);
   [[nodiscard]] Status grow(const RootDisk& disk);
   [[nodiscard]] Status remove(const storage::ImageRef& disk);  // idempotent
-  // `target` becomes an independent copy of `disk` with the snapshot "snap"; gives its size in bytes.
-  [[nodiscard]] Result<std::uint64_t> upload(const storage::ImageRef& disk, const storage::ImageRef& target);
 
  private:
   [[nodiscard]] Status convert_whole(const RootDisk& disk);
