@@ -19,6 +19,7 @@
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <cstring>
+#include <set>
 
 #include "common/log.h"
 #include "common/uuid.h"
@@ -103,6 +104,12 @@ class Connection {
     }
     beast::error_code ignored;
     stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+  }
+
+  // What is being read or written fails at once.
+  void cut_off() {
+    beast::error_code ignored;
+    stream_.socket().close(ignored);
   }
 
  private:
@@ -440,10 +447,9 @@ class BeastServer final : public Server {
         co_await pause.async_wait(kTuple);
         continue;
       }
-      if (connections_ >= kMaxConnections) continue;  // closes it
+      if (connections_.size() >= kMaxConnections) continue;  // closes it
       beast::error_code ignored;
       if (door.authority.front() != '/') socket.set_option(tcp::no_delay(true), ignored);
-      ++connections_;
       asio::co_spawn(io_, serve(std::move(socket), door), asio::detached);
     }
   }
@@ -451,8 +457,9 @@ class BeastServer final : public Server {
   asio::awaitable<void> serve(Socket socket, const Door& door) {
     Connection connection(std::move(socket), *door.dispatcher, door.authority,
                           Services{io_, workers_, in_flight_});
+    connections_.insert(&connection);
     co_await connection.serve();
-    --connections_;
+    connections_.erase(&connection);
   }
 
   void begin_stop() {
@@ -461,16 +468,32 @@ class BeastServer final : public Server {
     beast::error_code ignored;
     signals_.cancel(ignored);
     for (auto& door : doors_) door->acceptor.close(ignored);
-    // Idle keep-alive connections would hold the loop: what runs on the workers is finished, then the loop
-    // ends.
-    asio::post(workers_, [this] { asio::post(io_, [this] { io_.stop(); }); });
+    asio::co_spawn(io_, finish(), asio::detached);
+  }
+
+  // Running requests end by themselves; after a while those whose clients stall are cut off, so that their
+  // handlers end too. Idle keep-alive connections hold nobody.
+  asio::awaitable<void> finish() {
+    for (int round = 0; round < 2; ++round) {
+      const auto deadline = std::chrono::steady_clock::now() + kStopTimeout;
+      asio::steady_timer tick(io_);
+      while (in_flight_ > 0 && std::chrono::steady_clock::now() < deadline) {
+        tick.expires_after(std::chrono::milliseconds(5));
+        co_await tick.async_wait(kTuple);
+      }
+      if (in_flight_ == 0) break;
+      spdlog::warn("http: {} requests did not end within {} s", in_flight_, kStopTimeout.count());
+      for (Connection* connection : connections_) connection->cut_off();
+    }
+    io_.stop();
   }
 
   asio::io_context io_{1};
   asio::thread_pool workers_;
   asio::signal_set signals_;
   std::vector<std::unique_ptr<Door>> doors_;
-  unsigned connections_ = 0, in_flight_ = 0;
+  std::set<Connection*> connections_;
+  unsigned in_flight_ = 0;
   bool stopping_ = false;
 };
 
