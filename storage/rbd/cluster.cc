@@ -50,7 +50,8 @@ Result<std::shared_ptr<librados::Rados>> Cluster::connect() const {
     rados->conf_set(option, seconds.c_str());
   }
   rados->conf_set("rbd_default_clone_format", "2");
-  rados->conf_set("err_to_stderr", "false");  // what fails is returned; librbd's own lines would only repeat it
+  rados->conf_set("err_to_stderr",
+                  "false");  // what fails is returned; librbd's own lines would only repeat it
   rados->conf_set("log_to_stderr", "false");
   rados->conf_set("rbd_cache", "false");  // nothing here reads back what it wrote
   if (const int code = rados->connect(); code < 0) {

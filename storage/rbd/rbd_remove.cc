@@ -10,15 +10,15 @@ namespace {
 
 constexpr int kMaxAncestors = 64;
 
-struct TrashedParent {
+struct Relative {
   std::string pool, image_id;
 };
 
-std::optional<TrashedParent> trashed_parent(librbd::Image& image) {
+std::optional<Relative> parent_of(librbd::Image& image) {
   librbd::linked_image_spec_t parent;
   librbd::snap_spec_t snapshot;
-  if (image.get_parent(&parent, &snapshot) < 0 || !parent.trash) return std::nullopt;
-  return TrashedParent{parent.pool_name, parent.image_id};
+  if (image.get_parent(&parent, &snapshot) < 0) return std::nullopt;
+  return Relative{parent.pool_name, parent.image_id};
 }
 
 Status drop_snapshot(librbd::Image& image, const std::string& name) {
@@ -43,20 +43,22 @@ Status drop_snapshots(librbd::Image& image) {
   return {};
 }
 
-// Parents in the trash whose last clone has just gone. Those that still have clones stay: no error.
-void purge_parents(Cluster& cluster, std::optional<TrashedParent> parent) {
+// Removes the image and then its ancestors for good, as far as they are in the trash and have no clones left.
+void purge_trash(Cluster& cluster, std::optional<Relative> relative) {
   librbd::RBD rbd;
-  for (int i = 0; parent && i < kMaxAncestors; ++i) {
-    auto pool = cluster.pool(parent->pool);
+  for (int i = 0; relative && i < kMaxAncestors; ++i) {
+    auto pool = cluster.pool(relative->pool);
     if (!pool.ok()) return;
-    std::optional<TrashedParent> next;
+    librbd::trash_image_info_t info;
+    if (rbd.trash_get(pool->io, relative->image_id.c_str(), &info) < 0) return;  // not in the trash: it lives
+    std::optional<Relative> next;
     {
       librbd::Image image;
-      if (rbd.open_by_id_read_only(pool->io, image, parent->image_id.c_str(), nullptr) < 0) return;
-      next = trashed_parent(image);
+      if (rbd.open_by_id_read_only(pool->io, image, relative->image_id.c_str(), nullptr) < 0) return;
+      next = parent_of(image);
     }
-    if (rbd.trash_remove(pool->io, parent->image_id.c_str(), false) < 0) return;
-    parent = next;
+    if (rbd.trash_remove(pool->io, relative->image_id.c_str(), true) < 0) return;
+    relative = next;
   }
 }
 
@@ -73,24 +75,36 @@ Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   return drop_snapshot(open->image, snapshot.snapshot);
 }
 
+Status flatten_image(Cluster& cluster, const ImageRef& image) {
+  HANOK_TRY(open, open_image(cluster, image, OpenMode::kReadWrite));
+  const auto parent = parent_of(open->image);
+  if (!parent) return {};
+  if (const int code = open->image.flatten(); code < 0)
+    return rbd_error(code, "Flatten of " + display(image));
+  purge_trash(cluster, parent);
+  return {};
+}
+
+// Of a parent and its last clone that are removed at the same time, whichever comes second sees the other's
+// work: each first does its own removal and then looks at what is in the trash.
 Status remove_image(Cluster& cluster, const ImageRef& image) {
-  std::optional<TrashedParent> parent;
-  auto open = open_image(cluster, image, OpenMode::kReadWrite);
-  // A removal that was broken off leaves the name without the image: removing once more clears it away.
-  if (!open.ok() && open.error().code != ErrorCode::kNotFound) return open.take_error();
-  if (open.ok()) {
-    parent = trashed_parent((*open)->image);
-    HANOK_CHECK(drop_snapshots((*open)->image));
-    (*open).reset();
+  std::optional<Relative> parent;
+  std::string id;
+  {
+    HANOK_TRY(open, open_image(cluster, image, OpenMode::kReadWrite));
+    parent = parent_of(open->image);
+    static_cast<void>(open->image.get_id(&id));
+    HANOK_CHECK(drop_snapshots(open->image));
   }
   HANOK_TRY(pool, cluster.pool(image.pool));
   librbd::RBD rbd;
   int code = rbd.remove(pool.io, image.name.c_str());
   if (code == -ENOTEMPTY || code == -EBUSY) {  // clones of its snapshots live, or it is open somewhere
     code = rbd.trash_move(pool.io, image.name.c_str(), 0);
+    if (code >= 0) parent = Relative{image.pool, id};
   }
   if (code < 0) return rbd_error(code, "Removal of " + display(image));
-  purge_parents(cluster, parent);
+  purge_trash(cluster, parent);
   return {};
 }
 

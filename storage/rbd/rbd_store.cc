@@ -31,12 +31,7 @@ class RbdStore final : public BlockStore {
                   "Clone of " + display(parent.image) + "@" + parent.snapshot);
   }
 
-  Status flatten(const ImageRef& image) override {
-    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadWrite));
-    const int code = open->image.flatten();
-    return code == -EINVAL ? Status()
-                           : status(code, "Flatten of " + display(image));  // it has no parent: done
-  }
+  Status flatten(const ImageRef& image) override { return flatten_image(cluster_, image); }
 
   Status resize(const ImageRef& image, std::uint64_t size_bytes) override {
     HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadWrite));
