@@ -55,9 +55,6 @@ CREATE TABLE application_credentials (
   project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE, name TEXT NOT NULL, description TEXT,
   secret_hash TEXT NOT NULL, expires_us INTEGER, unrestricted INTEGER NOT NULL DEFAULT 0,
   roles TEXT NOT NULL, UNIQUE (user_id, name));
-CREATE TABLE credentials (
-  id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE, project_id TEXT,
-  type TEXT NOT NULL, blob TEXT NOT NULL);
 -- Tokens of (kind, id) that were issued up to before_us are void: one row per token deleted, or per user whose
 -- password changed; looked up by key. Rows go when every token that they mean has expired.
 CREATE TABLE revocations (
