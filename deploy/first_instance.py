@@ -118,12 +118,17 @@ class Proof:
                 key_name=NAME, security_groups=[{"name": self.group.name}])
         self.server = server
 
+    def fault(self):
+        """Why the server is in ERROR; this SDK has no attribute for it."""
+        server = self.cloud.compute.get(f"/servers/{self.server.id}").json()["server"]
+        return server.get("fault", {}).get("message")
+
     def wait_active(self):
         def active():
             """The server once it is ACTIVE."""
             server = self.cloud.compute.get_server(self.server.id)
             if server.status == "ERROR":
-                fail(f"the server is in ERROR: {(server.fault or {}).get('message')}")
+                fail(f"the server is in ERROR: {self.fault()}")
             return server if server.status == "ACTIVE" else None
 
         self.server = wait(BOOT_SECONDS, "the server to be ACTIVE", active)
