@@ -29,4 +29,6 @@ struct ComputeHost {
 [[nodiscard]] Answer list_services(Context& context, http::Request& request);  // services.cc
 [[nodiscard]] Answer update_service(Context& context, http::Request& request);
 
+[[nodiscard]] Answer list_aggregates(Context& context, http::Request& request);  // aggregates.cc
+
 }  // namespace hanok::compute

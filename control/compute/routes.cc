@@ -123,6 +123,7 @@ constexpr Row kRows[] = {
 
     {Method::kGet, "/v2.1/os-availability-zone", Access::kReader, list_zones},
     {Method::kGet, "/v2.1/os-availability-zone/detail", Access::kAdmin, list_zones_detail},
+    {Method::kGet, "/v2.1/os-aggregates", Access::kAdmin, list_aggregates},
     {Method::kGet, "/v2.1/os-hypervisors", Access::kAdmin, list_hypervisors},
     {Method::kGet, "/v2.1/os-hypervisors/detail", Access::kAdmin, list_hypervisors_detail},
     {Method::kGet, "/v2.1/os-hypervisors/statistics", Access::kAdmin, hypervisor_statistics},
