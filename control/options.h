@@ -18,7 +18,7 @@ struct ApiOptions {
   std::string agent_listen;                                        // "address:port", empty: only the socket
   std::string agent_token_file, admin_password_file, fernet_keys;  // empty: in state-dir
   std::string ceph_conf, ceph_client = "hanok";                    // no conf: image uploads answer 503
-  unsigned workers = 4;
+  unsigned workers = 16;
   std::string log_level = "info";
 };
 
