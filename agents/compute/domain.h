@@ -17,8 +17,8 @@ struct DiskSpec {
 
 struct NicSpec {
   std::string port_id, mac;
-  std::string
-      socket;  // vhost-user; QEMU is the server. The guest learns its MTU by DHCP: libvirt 9 sets none here
+  std::string socket;  // vhost-user; QEMU is the server
+  // No MTU: libvirt 9 cannot set one on a vhost-user NIC. The guest learns it by DHCP.
 };
 
 // What was last brought about on request. Kept in the domain's metadata, so that it is true exactly as long

@@ -6,7 +6,6 @@ namespace hanok::agent {
 namespace {
 
 constexpr std::uint64_t kGib = 1ULL << 30U;
-constexpr const char* kImageSnapshot = "snap";
 
 // Idempotence: what is there already, or gone already, is what was wanted.
 Status unless(Status status, ErrorCode fine) {
@@ -39,16 +38,12 @@ Status RootDisks::grow(const RootDisk& disk) {
   return store_.resize(disk.disk, wanted);
 }
 
-// A conversion that was broken off leaves half a disk: it is written under another name and takes its own by
-// a clone, which is there whole or not at all.
+// A conversion that was broken off leaves half a disk: it is written under another name and takes its own at
+// the end.
 Status RootDisks::convert_whole(const RootDisk& disk) {
   const storage::ImageRef part{disk.disk.pool, disk.disk.name + ".part"};
-  HANOK_CHECK(unless(store_.remove(part), ErrorCode::kNotFound));
   HANOK_CHECK(converter_.convert(disk.source, disk.format, part));
-  HANOK_CHECK(store_.create_snapshot({part, kImageSnapshot}));
-  HANOK_CHECK(unless(store_.clone({part, kImageSnapshot}, disk.disk), ErrorCode::kConflict));
-  HANOK_CHECK(store_.flatten(disk.disk));
-  return unless(store_.remove(part), ErrorCode::kNotFound);
+  return store_.rename(part, disk.disk.name);
 }
 
 Status RootDisks::remove(const storage::ImageRef& disk) {
