@@ -19,7 +19,7 @@ namespace hanok::dataplane {
   X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                 \
   X(ethernet_bad_source)                                                                                    \
   /* where it came from */                                                                                  \
-  X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(not_our_vtep) X(unknown_vtep)      \
+  X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(unknown_vtep)      \
   X(ethertype_denied)                                                                                       \
   /* port security */                                                                                       \
   X(spoofed_mac) X(spoofed_ip) X(spoofed_arp) X(spoofed_nd) X(dhcp_server_guard) X(ra_guard)                \

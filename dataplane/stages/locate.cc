@@ -26,9 +26,6 @@ Verdict locate_uplink(Context& context, const Uplink& uplink) {
   const Parsed& parsed = context.parsed;
   if (context.vxlan) {
     segment = {SegmentType::kVxlan, context.vxlan->vni, kNone};
-    if (!context.tables.vtep || !(context.vxlan->destination == *context.tables.vtep)) {
-      return context.drop_for(DropReason::not_our_vtep, Kind::kUplink, uplink.handle);
-    }
     if (!context.tables.vtep_host.contains(context.vxlan->source)) return drop(DropReason::unknown_vtep);
   } else {
     if (!parsed.tagged && uplink.address && parsed.l3 == L3::kArp) {
