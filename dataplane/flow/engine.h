@@ -18,7 +18,7 @@ namespace hanok::dataplane {
 inline constexpr unsigned kBurst = 32;
 
 struct EngineOptions {
-  std::uint32_t flow_capacity = 1U << 17U;      // flow records; two for a connection; 176 bytes each
+  std::uint32_t flow_capacity = 1U << 17U;      // flow records, two for a connection; 372 bytes each at start
   std::uint32_t sessions_per_port = 1U << 16U;  // connections that one port may hold
   std::uint64_t hash_seed = 0;                  // 0: from the system's random source
 };
