@@ -29,6 +29,17 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# as_user COMMAND...: as the walk's own user, with the password in the environment, as people do it.
+as_user() {
+  (
+    auth_url=$(sed -n 's/^ *auth_url: *//p' "$OS_CLIENT_CONFIG_FILE" | head -1 | tr -d "\"'")
+    unset OS_CLOUD OS_CLIENT_CONFIG_FILE
+    export OS_AUTH_URL=$auth_url OS_USERNAME=$tag-user OS_PASSWORD=secret-$tag OS_PROJECT_NAME=$tag-project
+    export OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default OS_IDENTITY_API_VERSION=3
+    "$@"
+  )
+}
+
 step "Identity: a token, the catalog, a project, a user, a role"
 expect_in "token" "$(value id token issue)" gAAAAA
 catalog=$(os catalog list -f value -c Name)
@@ -42,7 +53,7 @@ expect_in "user list" "$(os user list -f value -c Name)" "$tag-user"
 expect_in "role list" "$(os role list -f value -c Name)" "$tag-role"
 expect_in "a role assigned" "$(os role assignment list --names --project "$tag-project" -f value)" "$tag-user"
 expect "the new user's own token is for its project" \
-  "$(OS_USERNAME=$tag-user OS_PASSWORD=secret-$tag OS_PROJECT_NAME=$tag-project value project_id token issue)" \
+  "$(as_user value project_id token issue)" \
   "$(value id project show "$tag-project")"
 os role delete "$tag-role"
 os user delete "$tag-user"
@@ -100,7 +111,7 @@ expect_in "the name by the config drive" "$(guest_ssh "$floating" "$work/key" ho
 guest_ssh "$floating" "$work/key" ping -c 2 -W 2 10.77.0.1 >/dev/null || die "the guest does not reach its gateway"
 guest_ssh "$floating" "$work/key" ping -c 2 -W 2 203.0.113.1 >/dev/null ||
   die "the guest does not reach the external network through the router"
-expect_in "console log" "$(os console log show "$tag-vm")" "Linux version"
+expect_in "console log" "$(os console log show "$tag-vm")" "address 10.77.0.50/24 gateway 10.77.0.1"
 
 step "Volume: create, attach, write and read in the guest, detach"
 os volume create --size 1 "$tag-volume" >/dev/null
@@ -133,7 +144,7 @@ eventually 60 "the root volume to be available" has_status available volume show
 os server create --volume "$tag-root" --flavor "$tag-flavor" --network "$tag-net" --security-group "$tag-group" \
   --key-name "$tag-key" --wait "$tag-volume-vm" >/dev/null
 expect "status" "$(value status server show "$tag-volume-vm")" ACTIVE
-eventually 60 "the guest's boot in its console" console_has "$tag-volume-vm" "cirros"
+eventually 60 "the guest's boot in its console" console_has "$tag-volume-vm" "guest: ready"
 
 step "Everything is removed, and nothing stays"
 os server delete --wait "$tag-vm" "$tag-volume-vm"
