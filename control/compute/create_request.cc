@@ -167,7 +167,8 @@ Status parse_access(const Json& server, std::string& ipv4, std::string& ipv6) {
   if (six && !six->empty() && !is_ipv6(*six))
     return bad_request("Invalid input for field/attribute accessIPv6.");
   if (four || (server.contains("accessIPv4") && server["accessIPv4"].is_null())) ipv4 = four.value_or("");
-  if (six || (server.contains("accessIPv6") && server["accessIPv6"].is_null())) ipv6 = six.value_or("");
+  if (six || (server.contains("accessIPv6") && server["accessIPv6"].is_null()))
+    ipv6 = canonical_ipv6(six.value_or(""));
   return {};
 }
 

@@ -62,9 +62,10 @@ Result<NewKeypair> parse_keypair(const http::Request& request) {
   HANOK_TRY(type, get_string(*body, "type"));
   if (type && request.minor_version < 2)
     return bad_request("Additional properties are not allowed ('type').");
-  if (type && *type != "ssh") {
-    return bad_request("Invalid input for field/attribute type: only ssh key pairs are supported.");
+  if (type && *type != "ssh" && *type != "x509") {
+    return bad_request("Invalid input for field/attribute type: it must be ssh or x509.");
   }
+  out.type = type.value_or("ssh");
   HANOK_TRY(user, get_string(*body, "user_id"));
   if (user && *user != out.user_id) {
     if (request.minor_version < 10) return bad_request("Additional properties are not allowed ('user_id').");
@@ -109,16 +110,18 @@ Answer list_keypairs(Context& context, http::Request& request) {
 
 Answer create_keypair(Context& context, http::Request& request) {
   HANOK_TRY(spec, parse_keypair(request));
+  const bool x509 = spec.type == "x509";
   std::string private_key;
   std::string public_key;
   if (spec.public_key) {
     public_key = *spec.public_key;
   } else {
-    HANOK_TRY(generated, generate_ssh_key());
+    HANOK_TRY(generated,
+              x509 ? generate_certificate(spec.user_id, context.clock.now_us()) : generate_ssh_key());
     public_key = generated.public_key;
     private_key = generated.private_key;
   }
-  HANOK_TRY(fingerprint, ssh_fingerprint(public_key));
+  HANOK_TRY(fingerprint, x509 ? certificate_fingerprint(public_key) : ssh_fingerprint(public_key));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(same, tx.query_one("SELECT id FROM keypairs WHERE user_id = ? AND name = ?",
                                  {spec.user_id, spec.name}));

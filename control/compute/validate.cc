@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "common/secret.h"
 
@@ -115,6 +116,13 @@ bool is_ipv4(const std::string& text) {
 bool is_ipv6(const std::string& text) {
   in6_addr out{};
   return inet_pton(AF_INET6, text.c_str(), &out) == 1;
+}
+
+std::string canonical_ipv6(const std::string& text) {
+  in6_addr address{};
+  std::array<char, INET6_ADDRSTRLEN> out{};
+  if (inet_pton(AF_INET6, text.c_str(), &address) != 1) return text;
+  return inet_ntop(AF_INET6, &address, out.data(), out.size());
 }
 
 std::string hostname_from(std::string_view name, const std::string& server_id) {

@@ -29,6 +29,8 @@ constexpr std::size_t kMaxTags = 50;
 
 [[nodiscard]] bool is_ipv4(const std::string& text);
 [[nodiscard]] bool is_ipv6(const std::string& text);
+// An IPv6 address in the one spelling of RFC 5952; other text unchanged.
+[[nodiscard]] std::string canonical_ipv6(const std::string& text);
 // A host name for the guest, made from a server's name (RFC 1123): "Server-<id>" when nothing is left.
 [[nodiscard]] std::string hostname_from(std::string_view name, const std::string& server_id);
 [[nodiscard]] bool is_hostname(std::string_view text);

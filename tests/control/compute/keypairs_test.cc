@@ -52,6 +52,22 @@ TEST_F(Keypairs, ImportListShowDeleteByVersion) {
   remove("/v2.1/os-keypairs/k", 202);
 }
 
+TEST_F(Keypairs, CertificatesForWindowsGuests) {
+  minor = 2;
+  const Json made =
+      post("/v2.1/os-keypairs", {{"keypair", {{"name", "win"}, {"type", "x509"}}}}, 201)["keypair"];
+  EXPECT_THAT(made["public_key"].get<std::string>(), ::testing::StartsWith("-----BEGIN CERTIFICATE-----"));
+  EXPECT_THAT(made["private_key"].get<std::string>(), ::testing::HasSubstr("PRIVATE KEY-----"));
+  EXPECT_EQ(made["fingerprint"].get<std::string>().size(), 59U);
+  EXPECT_EQ(get("/v2.1/os-keypairs/win")["keypair"]["type"], "x509");
+  const Json again = {{"name", "copy"}, {"type", "x509"}, {"public_key", made["public_key"]}};
+  EXPECT_EQ(post("/v2.1/os-keypairs", {{"keypair", again}}, 201)["keypair"]["fingerprint"],
+            made["fingerprint"]);
+  EXPECT_CODE(refuse_post("/v2.1/os-keypairs",
+                          {{"keypair", {{"name", "bad"}, {"type", "x509"}, {"public_key", "nonsense"}}}}),
+              kBadRequest);
+}
+
 TEST_F(Keypairs, WrongOnesAreRefused) {
   for (const Json& keypair : std::vector<Json>{{{"name", ""}},
                                                {{"name", std::string(256, 'k')}},
@@ -59,7 +75,7 @@ TEST_F(Keypairs, WrongOnesAreRefused) {
                                                {{"name", 5}},
                                                {{"name", "k"}, {"public_key", "nonsense"}},
                                                {{"name", "k"}, {"public_key", ""}},
-                                               {{"name", "k"}, {"type", "x509"}},
+                                               {{"name", "k"}, {"type", "pgp"}},
                                                {{"public_key", kKey}}}) {
     EXPECT_CODE(refuse_post("/v2.1/os-keypairs", {{"keypair", keypair}}), kBadRequest);
   }

@@ -21,6 +21,11 @@ TEST(Validate, LengthsAreCountedInCharacters) {
   EXPECT_FALSE(need_name({{"name", "a\nb"}}, "name").ok());
 }
 
+TEST(Validate, OneSpellingOfAnIpv6Address) {
+  EXPECT_EQ(canonical_ipv6("0000:0000:0000:0000:0000:babe:220.12.22.2"), "::babe:dc0c:1602");
+  EXPECT_EQ(canonical_ipv6(""), "");
+}
+
 TEST(Validate, PasswordsAreLettersAndDigits) {
   const std::string one = random_password();
   EXPECT_EQ(one.size(), 12U);
