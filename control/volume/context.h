@@ -95,6 +95,8 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer list_zones(const Context& context, http::Request& request);
 [[nodiscard]] Answer list_extensions(const Context& context, http::Request& request);
 [[nodiscard]] Answer list_services(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_hosts(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_host(const Context& context, http::Request& request);
 [[nodiscard]] Answer list_pools(const Context& context, http::Request& request);
 
 }  // namespace hanok::volume

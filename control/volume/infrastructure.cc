@@ -14,6 +14,7 @@ struct Extension {
 constexpr Extension kExtensions[] = {
     {"os-availability-zone", "AvailabilityZones", "Describe availability zones"},
     {"os-extended-snapshot-attributes", "ExtendedSnapshotAttributes", "Progress and project of snapshots"},
+    {"os-hosts", "Hosts", "Hosts that do the work"},
     {"os-quota-sets", "Quotas", "Quota management"},
     {"os-quota-class-sets", "QuotaClasses", "Quota class management"},
     {"os-services", "Services", "Services that do the work"},
@@ -68,6 +69,66 @@ Answer list_services(const Context& context, http::Request& request) {
                       {"disabled_reason", nullptr}});
     }
     return http::ok({{"services", list}});
+  });
+}
+
+Answer list_hosts(const Context& context, http::Request& request) {
+  return context.database.read([&](store::Tx& tx) -> Answer {
+    HANOK_TRY(hosts, bus::list_hosts(tx, context.clock.now_us()));
+    const std::string zone = request.query_one("zone").value_or(kZone);
+    Json list = Json::array();
+    for (const bus::Host& host : hosts) {
+      if (!has_role(host) || zone != kZone) continue;
+      list.push_back({{"host_name", host.name + "@rbd"},
+                      {"service", "cinder-volume"},
+                      {"service-status", host.alive ? "available" : "unavailable"},
+                      {"service-state", "enabled"},
+                      {"zone", kZone},
+                      {"last-update", time_json(host.last_seen_us)}});
+    }
+    return http::ok({{"hosts", list}});
+  });
+}
+
+// What the host holds: all volumes, for they are the cluster's, in sum and by project.
+Answer show_host(const Context& context, http::Request& request) {
+  const std::string name = request.param("host");
+  return context.database.read([&](store::Tx& tx) -> Answer {
+    HANOK_TRY(hosts, bus::list_hosts(tx, context.clock.now_us()));
+    const bool known = std::any_of(hosts.begin(), hosts.end(), [&](const bus::Host& host) {
+      return has_role(host) && name.substr(0, name.find('@')) == host.name;
+    });
+    if (!known) return not_found("Host " + name.substr(0, 64) + " could not be found.");
+    HANOK_TRY(
+        rows,
+        tx.query("SELECT project_id, COUNT(*) AS n, COALESCE(SUM(size_gib), 0) AS gib,"
+                 " (SELECT COUNT(*) FROM snapshots s WHERE s.project_id = volumes.project_id) AS snapshots,"
+                 " (SELECT COALESCE(SUM(size_gib), 0) FROM snapshots s"
+                 "  WHERE s.project_id = volumes.project_id) AS snapshot_gib"
+                 " FROM volumes GROUP BY project_id ORDER BY project_id"));
+    const auto row_json = [&](const std::string& project, std::int64_t n, std::int64_t gib,
+                              std::int64_t snapshots, std::int64_t snapshot_gib) {
+      // Numbers as text, as this call has always given them.
+      return Json{{"resource",
+                   {{"host", name},
+                    {"project", project},
+                    {"volume_count", std::to_string(n)},
+                    {"total_volume_gb", std::to_string(gib)},
+                    {"snapshot_count", std::to_string(snapshots)},
+                    {"total_snapshot_gb", std::to_string(snapshot_gib)}}}};
+    };
+    Json list = Json::array();
+    std::int64_t n = 0, gib = 0, snapshots = 0, snapshot_gib = 0;
+    for (const auto& row : rows) {
+      n += row.integer("n");
+      gib += row.integer("gib");
+      snapshots += row.integer("snapshots");
+      snapshot_gib += row.integer("snapshot_gib");
+      list.push_back(row_json(row.text("project_id"), row.integer("n"), row.integer("gib"),
+                              row.integer("snapshots"), row.integer("snapshot_gib")));
+    }
+    list.insert(list.begin(), row_json("(total)", n, gib, snapshots, snapshot_gib));
+    return http::ok({{"host", list}});
   });
 }
 

@@ -95,6 +95,8 @@ constexpr RouteRow kRoutes[] = {
     {Method::kGet, "/os-availability-zone", Access::kReader, list_zones},
     {Method::kGet, "/extensions", Access::kReader, list_extensions},
     {Method::kGet, "/os-services", Access::kAdmin, list_services},
+    {Method::kGet, "/os-hosts", Access::kAdmin, list_hosts},
+    {Method::kGet, "/os-hosts/{host}", Access::kAdmin, show_host},
     {Method::kGet, "/scheduler-stats/get_pools", Access::kAdmin, list_pools},
 };
 

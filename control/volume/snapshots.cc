@@ -56,10 +56,12 @@ Answer force_delete(const Context& context, http::Request& request) {
 
 Answer create_snapshot(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "snapshot"));
+  if (!body->contains("volume_id"))
+    return bad_request("Invalid input for field/attribute volume_id. It is required.");
   HANOK_TRY(volume_id, get_string(*body, "volume_id"));
-  if (!volume_id || !is_uuid(*volume_id)) {
-    return bad_request("Invalid input for field/attribute volume_id. It is required and a 'uuid'.");
-  }
+  if (!volume_id) return not_found("Volume None could not be found.");
+  if (!is_uuid(*volume_id))
+    return bad_request("Invalid input for field/attribute volume_id. It is not a 'uuid'.");
   HANOK_TRY(name, get_string(*body, body->contains("name") ? "name" : "display_name"));
   HANOK_TRY(description,
             get_string(*body, body->contains("description") ? "description" : "display_description"));
