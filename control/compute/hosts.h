@@ -24,6 +24,7 @@ struct ComputeHost {
 [[nodiscard]] Answer list_hypervisors(Context& context, http::Request& request);  // hypervisors.cc
 [[nodiscard]] Answer list_hypervisors_detail(Context& context, http::Request& request);
 [[nodiscard]] Answer show_hypervisor(Context& context, http::Request& request);
+[[nodiscard]] Answer hypervisor_uptime(Context& context, http::Request& request);
 [[nodiscard]] Answer hypervisor_statistics(Context& context, http::Request& request);
 
 [[nodiscard]] Answer list_services(Context& context, http::Request& request);  // services.cc

@@ -124,6 +124,11 @@ Answer show_hypervisor(Context& context, http::Request& request) {
   });
 }
 
+Answer hypervisor_uptime(Context& context, http::Request& request) {
+  HANOK_CHECK(show_hypervisor(context, request));
+  return Error{ErrorCode::kNotImplemented, "Virt driver does not implement uptime function.", {}};
+}
+
 Answer hypervisor_statistics(Context& context, http::Request& request) {
   HANOK_CHECK(need_minor(request, 1, kNoStatisticsSince - 1));
   return context.database.write([&](store::Tx& tx) -> Answer {

@@ -128,6 +128,7 @@ constexpr Row kRows[] = {
     {Method::kGet, "/v2.1/os-hypervisors/detail", Access::kAdmin, list_hypervisors_detail},
     {Method::kGet, "/v2.1/os-hypervisors/statistics", Access::kAdmin, hypervisor_statistics},
     {Method::kGet, "/v2.1/os-hypervisors/{id}", Access::kAdmin, show_hypervisor},
+    {Method::kGet, "/v2.1/os-hypervisors/{id}/uptime", Access::kAdmin, hypervisor_uptime},
     {Method::kGet, "/v2.1/os-services", Access::kAdmin, list_services},
     {Method::kPut, "/v2.1/os-services/{id}", Access::kAdmin, update_service},
     {Method::kGet, "/v2.1/os-simple-tenant-usage", Access::kAdmin, list_usage},
