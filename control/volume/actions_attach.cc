@@ -15,10 +15,10 @@ Error wrong_status(const Volume& volume, const char* wanted) {
 
 // Our own servers detach through the compute API, which takes the disk from the guest first.
 Status check_free_of_servers(Action& action) {
-  HANOK_TRY(rows, action.tx.query(
-                      "SELECT server_id FROM volume_attachments WHERE volume_id = ? AND connector IS NULL"
-                      " AND status IN ('attaching', 'attached', 'detaching') AND host <> ''",
-                      {action.volume.id}));
+  HANOK_TRY(rows, action.tx.query("SELECT server_id FROM volume_attachments WHERE volume_id = ? AND "
+                                  "COALESCE(connector, 'null') = 'null'"
+                                  " AND status IN ('attaching', 'attached', 'detaching') AND host <> ''",
+                                  {action.volume.id}));
   if (rows.empty()) return {};
   return conflict(fmt::format("Volume {} is attached to server {}: detach it there.", action.volume.id,
                               rows.front().text("server_id")));
