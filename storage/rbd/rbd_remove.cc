@@ -87,19 +87,26 @@ Status flatten_image(Cluster& cluster, const ImageRef& image) {
 
 // Of a parent and its last clone that are removed at the same time, whichever comes second sees the other's
 // work: each first does its own removal and then looks at what is in the trash.
+//
+// An image that is open somewhere is kConflict: by a guest, or for half a minute by a client that died.
 Status remove_image(Cluster& cluster, const ImageRef& image) {
   std::optional<Relative> parent;
   std::string id;
   {
-    HANOK_TRY(open, open_image(cluster, image, OpenMode::kReadWrite));
-    parent = parent_of(open->image);
-    static_cast<void>(open->image.get_id(&id));
-    HANOK_CHECK(drop_snapshots(open->image));
+    auto open = open_image(cluster, image, OpenMode::kReadWrite);
+    if (open.ok()) {
+      parent = parent_of((*open)->image);
+      static_cast<void>((*open)->image.get_id(&id));
+      HANOK_CHECK(drop_snapshots((*open)->image));
+    } else if (open.error().code != ErrorCode::kNotFound) {
+      return open.take_error();
+    }
   }
+  // Also when it could not be opened: a removal that was cut off leaves the name without its header.
   HANOK_TRY(pool, cluster.pool(image.pool));
   librbd::RBD rbd;
   int code = rbd.remove(pool.io, image.name.c_str());
-  if (code == -ENOTEMPTY || code == -EBUSY) {  // clones of its snapshots live, or it is open somewhere
+  if (code == -ENOTEMPTY) {  // clones of its snapshots live
     code = rbd.trash_move(pool.io, image.name.c_str(), 0);
     if (code >= 0) parent = Relative{image.pool, id};
   }
