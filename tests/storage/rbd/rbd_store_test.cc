@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kGib = 1ULL << 30U;
 
-std::string environment(const char* name, const char* otherwise) {
+std::string environment(const char* name, const std::string& otherwise) {
   const char* value = std::getenv(name);
   return value == nullptr ? otherwise : value;
 }
@@ -22,9 +22,11 @@ std::string environment(const char* name, const char* otherwise) {
 class RbdStore : public ::testing::Test {
  protected:
   void SetUp() override {
-    conf_ = environment("HANOK_TEST_CEPH_CONF", "");
+    conf_ =
+        environment("HANOK_TEST_CEPH_CONF", environment("HANOK_STATE", "/var/lib/hanok") + "/ceph/ceph.conf");
     client_ = environment("HANOK_TEST_CEPH_CLIENT", "hanok");
-    ASSERT_FALSE(conf_.empty()) << "HANOK_TEST_CEPH_CONF must name the ceph.conf of a test cluster";
+    ASSERT_TRUE(read_file(conf_).ok())
+        << "no cluster: " << conf_ << " is absent (HANOK_TEST_CEPH_CONF names another)";
     store_ = open_rbd_store(conf_, client_);
   }
   std::string conf_, client_;
