@@ -3,6 +3,7 @@
 #include "dataplane/packet/build.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
+#include "dataplane/packet/nd_message.h"
 
 namespace hanok::dataplane {
 
@@ -182,9 +183,15 @@ void Engine::Impl::request_address(const Awaited& awaited) {
 }
 
 void Engine::Impl::send_request(const Awaited& awaited) {
-  std::uint8_t frame[kEthernetBytes + kArpBytes];
-  const Mac to = neighbours_.mac_of(awaited.network, awaited.ip).value_or(kBroadcast);
-  const unsigned bytes = write_arp(frame, 1, to, awaited.sender_mac, awaited.sender_ip, Mac{}, awaited.ip);
+  std::uint8_t frame[kNeighbourBytes];
+  unsigned bytes = kNeighbourBytes;
+  const auto known = neighbours_.mac_of(awaited.network, awaited.ip);
+  if (awaited.ip.is_v4()) {
+    bytes = write_arp(frame, 1, known.value_or(kBroadcast), awaited.sender_mac, awaited.sender_ip, Mac{},
+                      awaited.ip);
+  } else {
+    write_neighbour_solicit(frame, known, awaited.sender_mac, awaited.sender_ip, awaited.ip);
+  }
   Packet view;
   view.data = frame;
   view.length = static_cast<std::uint16_t>(bytes);

@@ -96,7 +96,8 @@ class Engine::Impl {
   };
   struct Fragment {
     Ip source, destination;
-    std::uint16_t id = 0, source_port = 0, destination_port = 0;
+    std::uint32_t id = 0;
+    std::uint16_t source_port = 0, destination_port = 0;
     std::uint8_t protocol = 0;
     DeviceIndex device = kNoDevice;
     std::uint64_t seen_us = 0;

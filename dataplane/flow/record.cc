@@ -79,8 +79,11 @@ void run_program(const Program& program, std::uint8_t* data, const Parsed& parse
     program.new_destination_mac.write(data);
     program.new_source_mac.write(data + 6);
   }
-  if (parsed.l3 != L3::kIpv4) return;
   std::uint8_t* ip = data + parsed.l3_offset;
+  if (parsed.l3 != L3::kIpv4) {
+    if ((operations & kDecrementTtl) != 0) ip[7] = static_cast<std::uint8_t>(ip[7] - program.hops);
+    return;
+  }
   if ((operations & kDecrementTtl) != 0) {
     const std::uint16_t before = load16(ip + 8);
     ip[8] = static_cast<std::uint8_t>(ip[8] - program.hops);

@@ -293,7 +293,8 @@ void Engine::Impl::slow_path(Item& item) {
     }
   }
   // Last, so that what waited for it follows the frame that told.
-  if (context.learned && (verdict.action != Action::kDrop || verdict.reason == DropReason::arp_consumed)) {
+  if (context.learned && (verdict.action != Action::kDrop || verdict.reason == DropReason::arp_consumed ||
+                          verdict.reason == DropReason::nd_consumed)) {
     learn(*context.learned);
   }
 }

@@ -83,4 +83,11 @@ Ip link_local_of(const Mac& mac) {
   return ip;
 }
 
+std::optional<Mac> mac_of_link_local(const Ip& ip) {
+  const auto& b = ip.bytes;
+  const Mac mac{{static_cast<std::uint8_t>(b[8] ^ 2U), b[9], b[10], b[13], b[14], b[15]}};
+  if (!(ip == link_local_of(mac))) return std::nullopt;
+  return mac;
+}
+
 }  // namespace hanok::dataplane

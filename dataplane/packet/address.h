@@ -90,5 +90,7 @@ struct Prefix {
 [[nodiscard]] std::string to_string(const Ip& ip);
 // RFC 4291 appendix A: the link-local address that a host makes of its MAC.
 [[nodiscard]] Ip link_local_of(const Mac& mac);
+// The way back; nullopt where the address was not made of a MAC.
+[[nodiscard]] std::optional<Mac> mac_of_link_local(const Ip& ip);
 
 }  // namespace hanok::dataplane

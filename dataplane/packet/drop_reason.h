@@ -14,7 +14,7 @@ namespace hanok::dataplane {
   X(frame_too_short) X(vlan_truncated) X(ipv4_truncated) X(ipv4_bad_version) X(ipv4_bad_header_length)      \
   X(ipv4_bad_total_length) X(ipv4_bad_checksum) X(ipv4_bad_source) X(ipv4_bad_fragment)                     \
   X(ipv6_truncated) X(ipv6_bad_version) X(ipv6_bad_length) X(ipv6_bad_extension)                            \
-  X(ipv6_too_many_extensions) X(ipv6_bad_source) X(tcp_truncated) X(tcp_bad_header_length)                  \
+  X(ipv6_too_many_extensions) X(ipv6_bad_source) X(ipv6_bad_fragment) X(tcp_truncated) X(tcp_bad_header_length)                  \
   X(tcp_bad_flags) X(udp_truncated) X(udp_bad_length) X(icmp_truncated) X(arp_truncated)                    \
   X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                 \
   X(ethernet_bad_source)                                                                                    \
@@ -30,9 +30,9 @@ namespace hanok::dataplane {
   X(unknown_destination) X(destination_down) X(same_device) X(reserved_group_address) X(no_segment)         \
   X(no_uplink) X(no_vtep) X(vtep_unreachable) X(router_down) X(no_route) X(ttl_exceeded)                    \
   X(to_router_unserved) X(gateway_elsewhere) X(snat_ports_exhausted) X(snat_no_binding) X(snat_protocol)    \
-  X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_routing)                           \
+  X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_scope)                           \
   /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
-  X(arp_consumed) X(arp_unanswered) X(dhcp_ignored) X(dhcp_no_address) X(icmp_rate_limited)                 \
+  X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_no_address) X(icmp_rate_limited)                 \
   /* no room */                                                                                             \
   X(no_buffer) X(no_headroom)
 // clang-format on

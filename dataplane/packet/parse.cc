@@ -92,15 +92,35 @@ Drop parse_ipv4(const std::uint8_t* data, unsigned length, bool quoted, Parsed& 
   return parse_l4(data, end, quoted, out);
 }
 
+// RFC 8200, 4.5; `left`: bytes after the header, fewer than there were in a quotation.
+Drop read_fragment(const std::uint8_t* header, unsigned left, bool quoted, Parsed& out) {
+  const unsigned field = load16(header + 2);
+  const unsigned offset = field & 0xfff8U;
+  const bool more = (field & 1U) != 0;
+  if (out.fragment || offset + left > 65535 || (more && !quoted && left % 8 != 0))
+    return DropReason::ipv6_bad_fragment;
+  // The first one holds the chain of headers (RFC 7112), so none may follow inside of TCP's.
+  if (offset == 8 && header[0] == protocol::kTcp) return DropReason::ipv6_bad_fragment;
+  out.fragment = more || offset != 0;  // else an atomic one (RFC 6946): whole
+  out.later_fragment = offset != 0;
+  out.fragment_id = load32(header + 4);
+  return std::nullopt;
+}
+
 // Steps over the extension headers (RFC 8200, 4.1); at most eight, each within the datagram.
-Drop skip_extensions(const std::uint8_t* data, unsigned end, unsigned& at, Parsed& out) {
+Drop skip_extensions(const std::uint8_t* data, unsigned end, bool quoted, unsigned& at, Parsed& out) {
   for (unsigned count = 0; count < 8; ++count) {
     unsigned bytes = 0;
     switch (out.protocol) {
       case protocol::kHopByHop:
+        if (count != 0) return DropReason::ipv6_bad_extension;  // only ever the first (RFC 8200, 4.1)
+        [[fallthrough]];
       case protocol::kRouting:
       case protocol::kDestination:
         if (at + 8 > end) return DropReason::ipv6_bad_extension;
+        // RFC 5095: a source route of type 0 that has not ended.
+        if (out.protocol == protocol::kRouting && data[at + 2] == 0 && data[at + 3] != 0)
+          return DropReason::ipv6_bad_extension;
         bytes = (data[at + 1] + 1U) * 8U;
         break;
       case protocol::kAh:
@@ -109,10 +129,7 @@ Drop skip_extensions(const std::uint8_t* data, unsigned end, unsigned& at, Parse
         break;
       case protocol::kFragment: {
         if (at + 8 > end) return DropReason::ipv6_bad_extension;
-        const unsigned field = load16(data + at + 2);
-        out.fragment = true;
-        out.later_fragment = (field & 0xfff8U) != 0;
-        out.fragment_id = load16(data + at + 6);
+        if (auto drop = read_fragment(data + at, end - at - 8, quoted, out)) return drop;
         bytes = 8;
         break;
       }
@@ -146,7 +163,7 @@ Drop parse_ipv6(const std::uint8_t* data, unsigned length, bool quoted, Parsed& 
     return DropReason::ipv6_bad_source;
   }
   unsigned at = start + kIpv6Bytes;
-  if (auto drop = skip_extensions(data, end, at, out)) return drop;
+  if (auto drop = skip_extensions(data, end, quoted, at, out)) return drop;
   if (out.later_fragment) return std::nullopt;
   out.l4_offset = static_cast<std::uint16_t>(at);
   return parse_l4(data, end, quoted, out);

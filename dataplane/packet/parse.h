@@ -27,7 +27,7 @@ struct Parsed {
   std::uint8_t icmp_type = 0, icmp_code = 0;
   bool fragment = false;        // any fragment
   bool later_fragment = false;  // not the first
-  std::uint16_t fragment_id = 0;
+  std::uint32_t fragment_id = 0;
   Ip ip_source, ip_destination;
   std::uint16_t source_port = 0, destination_port = 0;  // ICMP echo: both the identifier's role, see flow_key
 

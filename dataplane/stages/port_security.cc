@@ -2,6 +2,7 @@
 // routers.
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
+#include "dataplane/packet/nd_message.h"
 #include "dataplane/stages/stages.h"
 
 namespace hanok::dataplane {
@@ -15,16 +16,18 @@ bool owns_mac(const Port& port, const Mac& mac) {
   return false;
 }
 
-bool owns_ip(const Port& port, const Mac& mac, const Ip& ip) {
-  if (mac == port.mac) {
-    for (const PortAddress& address : port.addresses) {
-      if (address.ip == ip) return true;
-    }
-  }
-  for (const Port::Pair& pair : port.pairs) {
-    if (pair.mac.value_or(port.mac) == mac && pair.ip.contains(ip)) return true;
-  }
-  return !ip.is_v4() && ip == link_local_of(mac);
+// Neighbours are told of the port's own addresses and stations only.
+std::optional<DropReason> check_nd(const Context& context, const Port& port) {
+  const Parsed& parsed = context.parsed;
+  if (parsed.icmp_type < icmp6::kRouterSolicit || parsed.icmp_type > icmp6::kRedirect) return std::nullopt;
+  NdMessage message;
+  if (!read_nd_message(context.frame + parsed.l4_offset, parsed.l3_end - parsed.l4_offset, message))
+    return DropReason::nd_malformed;
+  if (message.source_link && !owns_mac(port, *message.source_link)) return DropReason::spoofed_nd;
+  if (message.type != icmp6::kNeighbourAdvert) return std::nullopt;
+  const Mac station = message.target_link.value_or(parsed.source);
+  const bool owned = owns_mac(port, station) && owns_ip(port, station, message.target);
+  return owned ? std::nullopt : std::optional(DropReason::spoofed_nd);
 }
 
 std::optional<DropReason> check_ip(const Context& context, const Port& port) {
@@ -45,16 +48,22 @@ std::optional<DropReason> check_ip(const Context& context, const Port& port) {
     return DropReason::spoofed_ip;
   }
   if (!owns_ip(port, parsed.source, parsed.ip_source)) return DropReason::spoofed_ip;
-  if (icmp6 && parsed.icmp_type == icmp6::kNeighbourAdvert) {
-    if (parsed.l4_offset + 24U > parsed.l3_end) return DropReason::nd_malformed;
-    if (!owns_ip(port, parsed.source, Ip::v6_from(context.frame + parsed.l4_offset + 8))) {
-      return DropReason::spoofed_nd;
-    }
-  }
-  return std::nullopt;
+  return icmp6 ? check_nd(context, port) : std::nullopt;
 }
 
 }  // namespace
+
+bool owns_ip(const Port& port, const Mac& mac, const Ip& ip) {
+  if (mac == port.mac) {
+    for (const PortAddress& address : port.addresses) {
+      if (address.ip == ip) return true;
+    }
+  }
+  for (const Port::Pair& pair : port.pairs) {
+    if (pair.mac.value_or(port.mac) == mac && pair.ip.contains(ip)) return true;
+  }
+  return !ip.is_v4() && ip == link_local_of(mac);
+}
 
 Verdict stage_port_security(Context& context) {
   const Port* port = context.in_port;

@@ -4,81 +4,13 @@
 #include "dataplane/packet/build.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
+#include "dataplane/stages/routing.h"
 #include "dataplane/stages/stages.h"
 
 namespace hanok::dataplane {
 namespace {
 
 constexpr unsigned kMaxRouters = 4;  // in one pass; more is taken for a loop
-
-std::optional<Ip> first_v4(const RouterInterface& interface) {
-  for (const PortAddress& address : interface.addresses) {
-    if (address.ip.is_v4()) return address.ip;
-  }
-  return std::nullopt;
-}
-
-struct Way {
-  const RouterInterface* out = nullptr;
-  Ip nexthop;
-  bool by_gateway = false;
-};
-
-const Prefix* prefix_of(const TablesData& tables, const PortAddress& address) {
-  const Subnet* subnet = tables.subnets.at(address.subnet);
-  return subnet != nullptr ? &subnet->prefix : nullptr;
-}
-
-// The interface whose subnet holds `ip`, longest prefix first; `bits` tells how long.
-Way connected(const TablesData& tables, const Router& router, const Ip& ip, int& bits) {
-  Way way;
-  bits = -1;
-  const auto look = [&](const RouterInterface& interface, bool gateway) {
-    for (const PortAddress& address : interface.addresses) {
-      const Prefix* prefix = prefix_of(tables, address);
-      if (prefix == nullptr || !prefix->contains(ip) || static_cast<int>(prefix->bits) <= bits) continue;
-      bits = prefix->bits;
-      way = {&interface, ip, gateway};
-    }
-  };
-  for (const RouterInterface& interface : router.interfaces) look(interface, false);
-  if (router.gateway) look(*router.gateway, true);
-  return way;
-}
-
-Way look_up(const TablesData& tables, const Router& router, const Ip& ip) {
-  int bits = -1;
-  Way way = connected(tables, router, ip, bits);
-  for (const Subnet::Route& route : router.routes) {
-    if (static_cast<int>(route.destination.bits) <= bits || !route.destination.contains(ip)) continue;
-    int unused = -1;
-    const Way next = connected(tables, router, route.nexthop, unused);
-    if (next.out == nullptr) continue;
-    bits = route.destination.bits;
-    way = next;
-  }
-  if (way.out != nullptr || !router.gateway) return way;
-  for (const PortAddress& address : router.gateway->addresses) {
-    const Subnet* subnet = tables.subnets.at(address.subnet);
-    if (subnet != nullptr && subnet->prefix.is_v4() && subnet->gateway)
-      return {&*router.gateway, *subnet->gateway, true};
-  }
-  return way;
-}
-
-bool has_address(const RouterInterface& interface, const Ip& ip) {
-  for (const PortAddress& address : interface.addresses) {
-    if (address.ip == ip) return true;
-  }
-  return false;
-}
-
-bool has_address(const Router& router, const Ip& ip) {
-  for (const RouterInterface& interface : router.interfaces) {
-    if (has_address(interface, ip)) return true;
-  }
-  return router.gateway && has_address(*router.gateway, ip);
-}
 
 const FloatingIp* floating_of_source(const Context& context, const Router& router) {
   const TablesData& tables = context.tables;
@@ -264,46 +196,6 @@ bool from_outside(Context& context, const Router& router, Verdict& verdict) {
   return true;
 }
 
-// Whose MAC is the next hop's? False: `verdict` says what is missing.
-bool resolve_next_hop(Context& context, const Way& way, Verdict& verdict) {
-  const TablesData& tables = context.tables;
-  const NetworkIp key{way.out->network, way.nexthop};
-  if (const Port* port = tables.ports.at(tables.port_by_ip.get(key, kNone))) {
-    context.depend(Kind::kPort, port->handle);
-    context.destination = port->mac;
-    return true;
-  }
-  const Router* router = tables.routers.at(tables.router_by_ip.get(key, kNone));
-  if (const FloatingIp* floating = tables.floating_ips.at(tables.floating_by_ip.get(key, kNone));
-      floating != nullptr && floating->state.router) {
-    router = tables.routers.named(*floating->state.router);
-    if (router != nullptr && router->gateway && tables.is_gateway_host(*router)) {
-      context.destination = router->gateway->mac;
-      return true;
-    }
-  } else if (router != nullptr) {
-    context.depend(Kind::kRouter, router->handle);
-    const auto take = [&](const RouterInterface& interface) {
-      for (const PortAddress& address : interface.addresses) {
-        if (interface.network == way.out->network && address.ip == way.nexthop)
-          context.destination = interface.mac;
-      }
-    };
-    for (const RouterInterface& interface : router->interfaces) take(interface);
-    if (router->gateway) take(*router->gateway);
-    return true;
-  }
-  context.depend(Kind::kNetworkPorts, key.network);
-  if (const auto mac = context.neighbours.mac_of(key.network, key.ip)) {
-    context.destination = *mac;
-    return true;
-  }
-  const auto source = first_v4(*way.out);
-  context.awaited = Awaited{key.network, key.ip, way.out->mac, source.value_or(Ip::v4(0))};
-  verdict = {Action::kHandover, DropReason::neighbour_unresolved};
-  return false;
-}
-
 const RouterInterface* interface_with(const Router& router, Handle network, const Mac& mac, bool& gateway) {
   gateway = false;
   for (const RouterInterface& interface : router.interfaces) {
@@ -323,9 +215,9 @@ Verdict pass_router(Context& context, const Router& router) {
     return context.drop_for(reason, Kind::kRouter, router.handle);
   };
   if (!router.state.admin_up) return refuse(DropReason::router_down);
-  if (context.parsed.l3 == L3::kIpv6) return refuse(DropReason::ipv6_routing);
-  if (context.parsed.l3 != L3::kIpv4) return refuse(DropReason::to_router_unserved);
+  if (!context.parsed.is_ip()) return refuse(DropReason::to_router_unserved);
   if (by_gateway && !context.tables.is_gateway_host(router)) return refuse(DropReason::gateway_elsewhere);
+  if (context.parsed.l3 == L3::kIpv6) return pass_router_ipv6(context, router, *in);
   Verdict verdict;
   if (by_gateway && !from_outside(context, router, verdict)) return verdict;
   if (has_address(router, context.ip_destination)) {
@@ -340,7 +232,7 @@ Verdict pass_router(Context& context, const Router& router) {
     icmp_error(context, *in, icmp::kTimeExceeded, 0);
     return refuse(DropReason::ttl_exceeded);
   }
-  const Way way = look_up(context.tables, router, context.ip_destination);
+  const Way way = look_up(context, router, context.ip_destination);
   if (way.out == nullptr) {
     icmp_error(context, *in, icmp::kUnreachable, icmp::kNetUnreachable);
     return refuse(DropReason::no_route);

@@ -7,7 +7,7 @@ std::span<const Stage> slow_path() {
       {"locate", stage_locate},
       {"port_security", stage_port_security},
       {"arp", stage_arp},
-      {"nd", stage_nd},
+      {"nd", stage_neighbour_discovery},
       {"dhcp", stage_dhcp},
       {"egress_policy", stage_egress_policy},
       {"route", stage_route},

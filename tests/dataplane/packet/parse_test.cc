@@ -64,6 +64,12 @@ TEST(Parse, NamesEachMalformedKind) {
   chain.resize(54 + 80);
   store16(&chain[18], 80);
   for (std::size_t i = 54; i < chain.size(); i += 8) chain[i] = protocol::kDestination, chain[i + 1] = 0;
+  Bytes late = chain;  // hop-by-hop options anywhere but first
+  late[54] = protocol::kHopByHop;
+  Bytes source_route = with(with(six(), 20, protocol::kRouting), 55, 0);
+  source_route[56] = 0, source_route[57] = 1;
+  Bytes odd = with(six(), 20, protocol::kFragment);  // a fragment with more to come, not of eights
+  store16(&odd[56], 1);
   Bytes overlap = tcp();
   store16(&overlap[20], 1);
   Bytes beyond = udp();
@@ -89,6 +95,9 @@ TEST(Parse, NamesEachMalformedKind) {
       {DropReason::ipv6_bad_source, with(six(), 22, 0xff)},
       {DropReason::ipv6_bad_extension, with(extension, 55, 9)},
       {DropReason::ipv6_too_many_extensions, chain},
+      {DropReason::ipv6_bad_extension, late},
+      {DropReason::ipv6_bad_extension, source_route},
+      {DropReason::ipv6_bad_fragment, odd},
       {DropReason::tcp_truncated, shortened(tcp(), 14 + 20 + 19)},
       {DropReason::tcp_bad_header_length, with(tcp(), 46, 0x40)},
       {DropReason::tcp_bad_header_length, with(tcp(), 46, 0xf0)},

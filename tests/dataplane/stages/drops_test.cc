@@ -128,15 +128,6 @@ TEST_F(Drops, NoNatPortLeft) {
   send("a", frame, {{"a snat_ports_exhausted", 1}});
 }
 
-TEST_F(Drops, Ipv6IsNotRoutedYet) {
-  Frame frame = from_a("fa:16:3e:ff:00:01", "2001:db8::1");
-  frame.source = link_local_of(frame.from);
-  StateDocument change;
-  change.security_group["open"] = SecurityGroupState{{rule("egress", {}, {}, {}, {}, {}, "IPv6")}};
-  apply(change);
-  send("a", frame, {{"a ipv6_routing", 1}});
-}
-
 TEST_F(Drops, ArpToARouterAboutSomeoneElse) {
   const Mac a = mac("fa:16:3e:00:00:0a");
   send("a", arp(1, mac("fa:16:3e:ff:00:01"), a, ip("10.0.0.10"), Mac{}, ip("10.0.0.200")),

@@ -52,6 +52,10 @@ class Namespace:
         self.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv6.conf.all.disable_ipv6=1")
         self.run("ip", "link", "set", "lo", "up")
 
+    def enable_ipv6(self, interface="eth0"):
+        """Linux as it comes: a link-local address and its chatter."""
+        self.run("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=0")
+
     def run(self, *command, check=True, timeout=30, input=None):
         return run("ip", "netns", "exec", self.netns, *command, check=check, timeout=timeout, input=input)
 
