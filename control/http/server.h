@@ -1,7 +1,7 @@
 #pragma once
 // The HTTP/1.1 edge: listens for the services and feeds their dispatchers. Boost.Beast lives in server.cc
-// alone. Sockets on one thread, handlers on `workers` threads. Bounds: 64 KiB of headers, 1 MiB of JSON,
-// 1,024 connections per service, 75 s between requests, 120 s for a stalled body or answer.
+// and connection.cc alone. Sockets on one thread, handlers on `workers` threads. Bounds: 64 KiB of headers, 1
+// MiB of JSON, 1,024 connections per service, 75 s between requests, 120 s for a stalled body or answer.
 
 #include <cstdint>
 #include <functional>
