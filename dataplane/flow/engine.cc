@@ -257,6 +257,7 @@ void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
     for (const auto& one : given_up)
       drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
     for (const Awaited& awaited : again) send_request(awaited);
+    advertise_routers();
   }
   end();
 }
