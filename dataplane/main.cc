@@ -47,6 +47,7 @@ struct Options {
   std::vector<std::string> eal;
   std::uint32_t idle_sleep_us = dpdk::WorkerOptions{}.idle_sleep_us;
   std::uint32_t flow_capacity = EngineOptions{}.flow_capacity;
+  std::uint32_t sessions_per_port = EngineOptions{}.sessions_per_port;
   std::string log_level = "info";
 };
 
@@ -70,6 +71,9 @@ void describe(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--flow-capacity", options.flow_capacity, "Flow records; two for a connection")
       ->check(CLI::Range(1024U, 1U << 26U))
+      ->capture_default_str();
+  app.add_option("--sessions-per-port", options.sessions_per_port, "Connections that one port may hold")
+      ->check(CLI::Range(1U, 1U << 26U))
       ->capture_default_str();
   app.add_option("--log-level", options.log_level, "trace, debug, info, warn or error")
       ->capture_default_str();
@@ -130,6 +134,7 @@ Status run(const Options& options) {
   dpdk::WorkerOptions worker_options;
   worker_options.idle_sleep_us = options.idle_sleep_us;
   worker_options.engine.flow_capacity = options.flow_capacity;
+  worker_options.engine.sessions_per_port = options.sessions_per_port;
   dpdk::Worker worker(eal.pool(), worker_options);
   dpdk::NativeDatapath datapath(worker, dpdk::real_devices(eal.pool()), eal.pool());
   if (!options.state_file.empty()) HANOK_CHECK(load_state(datapath, options.state_file));

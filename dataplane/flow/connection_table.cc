@@ -244,7 +244,7 @@ void ConnectionTable::schedule(std::uint32_t slot, std::uint32_t now) {
   Connection& connection = connections_[slot];
   const std::uint32_t end = last_seen(connection) + idle_limit_s(connection.protocol, connection.state);
   // Looked at every half minute at the latest, since its state may have shortened its time.
-  const std::uint32_t wait = connection.live && end > now ? std::min<std::uint32_t>(end - now, 30) : 1;
+  const std::uint32_t wait = connection.live && end > now ? std::min(end - now, kLookAgain) : 1;
   std::uint32_t& head = wheel_[(now + wait) % kWheel];
   connection.next_due = head;
   head = slot;
@@ -252,7 +252,10 @@ void ConnectionTable::schedule(std::uint32_t slot, std::uint32_t now) {
 
 unsigned ConnectionTable::expire(std::uint32_t now, unsigned budget) {
   unsigned ended = 0;
-  if (wheel_at_ == 0 || now - wheel_at_ > kWheel) wheel_at_ = now > kWheel ? now - kWheel : 0;
+  // What is looked at goes up to kLookAgain slots ahead of `now`: the hand stays clear of these, else it
+  // would meet the same connections for ever.
+  constexpr std::uint32_t kBehind = kWheel - kLookAgain - 2;
+  if (wheel_at_ == 0 || now - wheel_at_ > kBehind) wheel_at_ = now > kBehind ? now - kBehind : 0;
   while (wheel_at_ < now && budget > 0) {
     std::uint32_t& head = wheel_[(wheel_at_ + 1) % kWheel];
     while (head != kNoSlot && budget > 0) {

@@ -52,14 +52,23 @@ class ConnectionTable final : public ConnectionView {
 
   // The record of a key, or kNoSlot; `hash` by hash_of(key, seed()).
   [[nodiscard]] std::uint32_t find_record(const FlowKey& key, std::uint64_t hash) const {
-    return flows_.find(hash, [&](std::uint32_t slot) { return records_[slot].key == key; });
+    return flows_.find(hash, [&](std::uint32_t slot) { return same_key(records_[slot].key, key); });
+  }
+  // `candidate` is what prefetch_record said; a record may have come or gone since.
+  [[nodiscard]] std::uint32_t find_record(const FlowKey& key, std::uint64_t hash,
+                                          std::uint32_t candidate) const {
+    if (candidate != kNoSlot && records_[candidate].connection != kNoSlot &&
+        same_key(records_[candidate].key, key))
+      return candidate;
+    return find_record(key, hash);
   }
   void prefetch(std::uint64_t hash) const { flows_.prefetch(hash); }
-  void prefetch_record(std::uint64_t hash) const {
+  [[nodiscard]] std::uint32_t prefetch_record(std::uint64_t hash) const {
     const std::uint32_t slot = flows_.candidate(hash);
-    if (slot == kNoSlot) return;
+    if (slot == kNoSlot) return slot;
     __builtin_prefetch(&records_[slot]);
     __builtin_prefetch(&records_[slot].program);
+    return slot;
   }
   FlowRecord& record(std::uint32_t slot) { return records_[slot]; }
   [[nodiscard]] const FlowRecord& record(std::uint32_t slot) const { return records_[slot]; }
@@ -87,6 +96,8 @@ class ConnectionTable final : public ConnectionView {
   // Ends what is due, at most `budget` looked at; returns how many ended.
   unsigned expire(std::uint32_t now, unsigned budget);
 
+  // True: expire() has nothing left to look at before the next slot of time.
+  [[nodiscard]] bool caught_up(std::uint32_t now) const { return wheel_at_ >= now; }
   [[nodiscard]] std::uint32_t live_connections() const { return live_; }
   [[nodiscard]] std::uint32_t live_records() const { return live_records_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
@@ -98,7 +109,8 @@ class ConnectionTable final : public ConnectionView {
   }
 
  private:
-  static constexpr unsigned kWheel = 1024;  // slots of about a second
+  static constexpr unsigned kWheel = 1024;         // slots of about a second
+  static constexpr std::uint32_t kLookAgain = 30;  // slots: a connection is looked at this often at least
   struct KeyEntry {
     ConnectionKey key;
     std::uint32_t connection = kNoSlot;  // free: the next free one in `next`

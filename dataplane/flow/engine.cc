@@ -35,6 +35,9 @@ void Engine::Impl::set_tables(std::shared_ptr<const Tables> tables) {
   const bool all = tables->data().floor_version != data().floor_version;
   tables_ = std::move(tables);
   ++epoch_;
+  ++tables_count_;
+  own_vtep_.reset();
+  if (data().vtep && data().vtep->is_v4()) own_vtep_ = data().vtep->to_v4();
   if (!all) return;
   // Outer headers name hosts and uplinks: frames that wait under one are given up.
   std::vector<Neighbours::Waiting> waiting;
@@ -65,8 +68,8 @@ void Engine::Impl::end() {
   run_ready();
   for (const DeviceIndex device : filled_) {
     Batch& batch = *batches_[device];
-    output_->transmit(device, batch.packets.data(), batch.count);
-    batch.count = 0;
+    batch.listed = false;
+    flush(batch);
   }
   filled_.clear();
   counters.flow_records.reset();
@@ -77,8 +80,10 @@ void Engine::Impl::end() {
 }
 
 DeviceCounters& Engine::Impl::counters_of(DeviceIndex device) {
-  if (device >= counted_id_.size()) counted_id_.resize(device + 1U, 0);
   DeviceCounters& found = counters.at(device);
+  if (device >= counted_id_.size()) counted_id_.resize(device + 1U, 0), counted_at_.resize(device + 1U, 0);
+  if (counted_at_[device] == tables_count_) return found;
+  counted_at_[device] = tables_count_;
   const DeviceInfo* info = data().devices.find(device);
   if (info == nullptr) return found;
   const std::uint64_t id = hash_bytes(info->id.data(), info->id.size());
@@ -103,20 +108,21 @@ void Engine::Impl::drop_packet(Packet* packet, DeviceIndex device, DropReason re
   release(packet);
 }
 
-void Engine::Impl::transmit(Packet* packet, DeviceIndex device) {
+Engine::Impl::Batch& Engine::Impl::batch_of(DeviceIndex device) {
   if (device >= batches_.size()) batches_.resize(device + 1U);
   if (!batches_[device]) batches_[device] = std::make_unique<Batch>();
-  Batch& batch = *batches_[device];
-  if (batch.count == 0) filled_.push_back(device);
-  DeviceCounters& counted = counters.at(device);
-  counted.tx_packets.add(1);
-  counted.tx_bytes.add(packet->length);
-  batch.packets[batch.count++] = packet;
-  if (batch.count == batch.packets.size()) {
-    output_->transmit(device, batch.packets.data(), batch.count);
-    batch.count = 0;
-    std::erase(filled_, device);
-  }
+  batches_[device]->device = device;
+  return *batches_[device];
+}
+
+void Engine::Impl::flush(Batch& batch) {
+  if (batch.count == 0) return;
+  DeviceCounters& counted = counters.at(batch.device);
+  counted.tx_packets.add(batch.count);
+  counted.tx_bytes.add(batch.bytes);
+  output_->transmit(batch.device, batch.packets.data(), batch.count);
+  batch.count = 0;
+  batch.bytes = 0;
 }
 
 // Takes off what the underlay added: the outer header of a VXLAN frame, or the tag.
@@ -167,7 +173,7 @@ void Engine::Impl::make_key(Item& item) const {
 }
 
 bool Engine::Impl::receive(Item& item, bool from_uplink) {
-  const DeviceIndex device = item.arrival.device;
+  const DeviceIndex device = item.device;
   if (const auto reason = parse_arrival(*item.packet, device, from_uplink, item.parsed, item.arrival)) {
     drop_packet(item.packet, device, *reason);
     return false;
@@ -233,16 +239,32 @@ void Engine::Impl::process(Packet* const* packets, unsigned count, DeviceIndex i
   for (unsigned i = 0; i < count; ++i) {
     Item& item = items_[kept];
     item.packet = packets[i];
-    item.arrival.device = in_device;
+    item.device = in_device;
     bytes += packets[i]->length;
-    if (receive(item, from_uplink)) ++kept;
+    item.plain = receive_plain(item, from_uplink);
+    if (item.plain) {
+      connections_.prefetch(item.hash);
+    } else if (!receive(item, from_uplink)) {
+      continue;
+    }
+    ++kept;
   }
   counted.rx_packets.add(count);
   counted.rx_bytes.add(bytes);
   for (unsigned i = 0; i < kept; ++i) {
-    if (items_[i].matchable) connections_.prefetch_record(items_[i].hash);
+    if (items_[i].plain || items_[i].matchable)
+      items_[i].candidate = connections_.prefetch_record(items_[i].hash);
   }
-  for (unsigned i = 0; i < kept; ++i) run(items_[i]);
+  for (unsigned i = 0; i < kept; ++i) {
+    Item& item = items_[i];
+    if (item.plain) {
+      if (run_plain(item)) continue;
+      if (!receive(item, from_uplink)) continue;
+    }
+    run(item);
+  }
+  counters.flow_hits.add(hits_);
+  hits_ = 0;
   end();
 }
 
@@ -257,7 +279,6 @@ void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
     for (const auto& one : given_up)
       drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
     for (const Awaited& awaited : again) send_request(awaited);
-    advertise_routers();
   }
   end();
 }

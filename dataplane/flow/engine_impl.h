@@ -42,6 +42,12 @@ class Engine::Impl {
     FlowKey key;
     std::uint64_t hash = 0;
     bool matchable = false;  // may have a record
+    // Of a plain frame (fast_path.cc), of which `parsed` and `arrival` are not filled.
+    bool plain = false;
+    std::uint8_t ttl = 0, tcp_flags = 0;
+    DeviceIndex device = kNoDevice;
+    std::uint16_t skip = 0, inner_length = 0;  // bytes of an outer header, and of what is in it
+    std::uint32_t candidate = kNoSlot;
   };
 
   // engine.cc
@@ -56,8 +62,14 @@ class Engine::Impl {
   void drop_packet(Packet* packet, DeviceIndex device, DropReason reason);
   void count_drop(DeviceIndex device, DropReason reason);
   [[nodiscard]] DeviceCounters& counters_of(DeviceIndex device);
-  void transmit(Packet* packet, DeviceIndex device);
   void release(Packet* packet) { pool_.release(&packet, 1); }
+
+  // fast_path.cc
+  [[nodiscard]] bool receive_plain(Item& item, bool from_uplink) const;
+  [[nodiscard]] bool read_plain(Item& item, const std::uint8_t* frame, unsigned length,
+                                std::uint32_t segment) const;
+  [[nodiscard]] bool read_plain_vxlan(Item& item, const std::uint8_t* frame, unsigned length) const;
+  [[nodiscard]] bool run_plain(Item& item);
 
   // slow_path.cc
   void slow_path(Item& item);
@@ -85,16 +97,27 @@ class Engine::Impl {
   void send_request(const Awaited& awaited);
   void learn(const Context::Learned& learned);
   void run_ready();
-  void advertise_routers();  // router_adverts.cc
   [[nodiscard]] Mac mac_of(const Uplink& uplink) const;
 
   [[nodiscard]] std::uint32_t now() const { return static_cast<std::uint32_t>(now_us_ >> 20U); }
   [[nodiscard]] const TablesData& data() const { return tables_->data(); }
 
   struct Batch {
+    DeviceIndex device = kNoDevice;
+    bool listed = false;  // in filled_
     unsigned count = 0;
+    std::uint64_t bytes = 0;
     std::array<Packet*, 64> packets;
   };
+  void transmit(Packet* packet, DeviceIndex device) {
+    Batch& batch = device < batches_.size() && batches_[device] ? *batches_[device] : batch_of(device);
+    if (!batch.listed) filled_.push_back(device), batch.listed = true;
+    batch.bytes += packet->length;
+    batch.packets[batch.count++] = packet;
+    if (batch.count == batch.packets.size()) flush(batch);
+  }
+  Batch& batch_of(DeviceIndex device);
+  void flush(Batch& batch);
   struct Fragment {
     Ip source, destination;
     std::uint32_t id = 0;
@@ -118,6 +141,10 @@ class Engine::Impl {
   std::vector<Neighbours::Waiting> ready_;
   std::vector<std::pair<DeviceIndex, Mac>> device_macs_;
   std::vector<std::uint64_t> counted_id_;  // hash of the id that the device's counters belong to
+  std::vector<std::uint64_t> counted_at_;  // tables_count_ when that was seen
+  std::uint64_t tables_count_ = 1;         // moves with set_tables
+  std::optional<std::uint32_t> own_vtep_;  // IPv4, host order
+  std::uint64_t hits_ = 0;                 // of this burst
   std::array<Item, kBurst> items_;
   Output* output_ = nullptr;
   std::uint64_t now_us_ = 0;

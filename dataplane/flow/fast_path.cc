@@ -1,0 +1,220 @@
+// The fast path: what most frames are, UDP or TCP over IP without options, tags or fragments, from a guest or
+// out of VXLAN. Read in one pass with fixed offsets; nothing of the frame is changed before its record is
+// found, so that whatever is out of the ordinary is handed to the general path as it came.
+#include "dataplane/flow/engine_impl.h"
+#include "dataplane/packet/bytes.h"
+#include "dataplane/packet/headers.h"
+
+namespace hanok::dataplane {
+namespace {
+
+constexpr unsigned kIpv4L4 = kEthernetBytes + kIpv4Bytes;
+constexpr unsigned kIpv6L4 = kEthernetBytes + kIpv6Bytes;
+
+template <typename T>
+T raw(const std::uint8_t* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+// The sum of a header of 20 bytes is all ones when it is right (RFC 1071: byte order does not matter).
+bool ipv4_sum_is_good(const std::uint8_t* ip) {
+  const std::uint64_t a = raw<std::uint64_t>(ip), b = raw<std::uint64_t>(ip + 8);
+  std::uint64_t sum =
+      (a & 0xffffffffU) + (a >> 32U) + (b & 0xffffffffU) + (b >> 32U) + raw<std::uint32_t>(ip + 16);
+  sum = (sum & 0xffffU) + ((sum >> 16U) & 0xffffU) + (sum >> 32U);
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  return sum == 0xffff;  // not after one fold only: that case takes the general path
+}
+
+// TCP and UDP headers that the general path would not refuse. `left`: bytes of the datagram from L4 on.
+bool l4_is_plain(const std::uint8_t* l4, unsigned protocol, unsigned left, std::uint8_t& tcp_flags) {
+  tcp_flags = 0;
+  if (protocol == protocol::kUdp) {
+    const unsigned length = left >= kUdpBytes ? load16(l4 + 4) : 0;
+    return length >= kUdpBytes && length <= left;
+  }
+  if (protocol != protocol::kTcp || left < kTcpBytes) return false;
+  const unsigned header = (l4[12] >> 4U) * 4U;
+  tcp_flags = l4[13] & 0x3fU;
+  // Set-up and tear-down are looked at with care.
+  constexpr unsigned kSignals = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
+  return header >= kTcpBytes && header <= left && (tcp_flags & kSignals) == 0 &&
+         (tcp_flags & tcp_flag::kAck) != 0;
+}
+
+bool ipv4_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
+  const std::uint8_t* ip = frame + kEthernetBytes;
+  if (length < kIpv4L4 + kUdpBytes || ip[0] != 0x45) return false;
+  const unsigned total = load16(ip + 2);
+  const unsigned first = ip[12];
+  // No fragment; the source neither 127/8 nor 224/4 and up, which the general path judges.
+  if (total < kIpv4Bytes || kEthernetBytes + total > length || (raw<std::uint16_t>(ip + 6) & 0xff3fU) != 0 ||
+      first == 127 || first >= 224) {
+    return false;
+  }
+  left = total - kIpv4Bytes;
+  return ipv4_sum_is_good(ip);
+}
+
+bool ipv6_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
+  const std::uint8_t* ip = frame + kEthernetBytes;
+  if (length < kIpv6L4 + kUdpBytes || ip[0] >> 4U != 6) return false;
+  left = load16(ip + 4);
+  // Global unicast or unique local at both ends (2000::/3, fc00::/7): nothing that has rules of its own.
+  const auto ordinary = [](unsigned byte) { return (byte & 0xe0U) == 0x20 || (byte & 0xfeU) == 0xfc; };
+  return kEthernetBytes + kIpv6Bytes + left <= length && ordinary(ip[8]) && ordinary(ip[24]);
+}
+
+}  // namespace
+
+// The inner part of a frame: key and hash, if it is a plain one. `skip` bytes are before it.
+bool Engine::Impl::read_plain(Item& item, const std::uint8_t* frame, unsigned length,
+                              std::uint32_t segment) const {
+  FlowKey& key = item.key;
+  if (((frame[0] | frame[6]) & 1U) != 0) return false;  // group addresses
+  const auto ethertype = raw<std::uint16_t>(frame + 12);
+  unsigned left = 0, l4 = kIpv4L4, protocol = 0;
+  if (ethertype == __builtin_bswap16(ethertype::kIpv4)) {
+    if (!ipv4_is_plain(frame, length, left)) return false;
+    protocol = frame[kEthernetBytes + 9];
+    // As Ip::v4_from writes it, in two words: ten zeros, two times 0xff, the address.
+    const std::uint64_t addresses = raw<std::uint64_t>(frame + kEthernetBytes + 12);
+    const std::uint64_t source[2] = {0, addresses << 32U | 0xffff0000U};
+    const std::uint64_t destination[2] = {0, (addresses & 0xffffffff00000000U) | 0xffff0000U};
+    std::memcpy(key.source.bytes.data(), source, 16);
+    std::memcpy(key.destination.bytes.data(), destination, 16);
+    item.ttl = frame[kEthernetBytes + 8];
+  } else if (ethertype == __builtin_bswap16(ethertype::kIpv6)) {
+    if (!ipv6_is_plain(frame, length, left)) return false;
+    protocol = frame[kEthernetBytes + 6];
+    l4 = kIpv6L4;
+    std::memcpy(key.source.bytes.data(), frame + kEthernetBytes + 8, 16);
+    std::memcpy(key.destination.bytes.data(), frame + kEthernetBytes + 24, 16);
+    item.ttl = frame[kEthernetBytes + 7];
+  } else {
+    return false;
+  }
+  if (!l4_is_plain(frame + l4, protocol, left, item.tcp_flags)) return false;
+  const auto ports = raw<std::uint32_t>(frame + l4);
+  key.source_port = __builtin_bswap16(static_cast<std::uint16_t>(ports));
+  key.destination_port = __builtin_bswap16(static_cast<std::uint16_t>(ports >> 16U));
+  std::memcpy(key.destination_mac.bytes.data(), frame, 6);
+  std::memcpy(key.source_mac.bytes.data(), frame + 6, 6);
+  key.in_device = item.device;
+  key.protocol = static_cast<std::uint8_t>(protocol);
+  key.family = l4 == kIpv4L4 ? 4 : 6;
+  key.segment = segment;
+  item.hash = hash_of(key, connections_.seed());
+  return true;
+}
+
+// What came by the uplink: VXLAN to our VTEP, whose outer headers are as plain; else the general path.
+bool Engine::Impl::read_plain_vxlan(Item& item, const std::uint8_t* frame, unsigned length) const {
+  unsigned left = 0;
+  if (!own_vtep_ || raw<std::uint16_t>(frame + 12) != __builtin_bswap16(ethertype::kIpv4) ||
+      length < kVxlanOverhead + kEthernetBytes || (frame[6] & 1U) != 0 ||
+      !ipv4_is_plain(frame, length, left)) {
+    return false;
+  }
+  const std::uint8_t* udp = frame + kIpv4L4;
+  if (frame[kEthernetBytes + 9] != protocol::kUdp || load16(udp + 2) != kVxlanPort ||
+      load32(frame + kEthernetBytes + 16) != *own_vtep_ || left < kUdpBytes + kVxlanBytes ||
+      load16(udp + 4) < kUdpBytes || load16(udp + 4) > left || (udp[8] & 0x08U) == 0) {
+    return false;
+  }
+  const std::uint32_t vni = load32(udp + 12) >> 8U;
+  item.skip = kVxlanOverhead;
+  const unsigned end = kIpv4L4 + left;  // the rest is what Ethernet padded
+  item.inner_length = static_cast<std::uint16_t>(end - kVxlanOverhead);
+  return end >= kVxlanOverhead + kIpv4L4 &&
+         read_plain(item, frame + kVxlanOverhead, item.inner_length,
+                    static_cast<std::uint32_t>(SegmentType::kVxlan) << 24U | vni);
+}
+
+bool Engine::Impl::receive_plain(Item& item, bool from_uplink) const {
+  const Packet& packet = *item.packet;
+  item.skip = 0;
+  item.inner_length = packet.length;
+  if (packet.length < kIpv4L4 + kUdpBytes) return false;
+  const bool to_vtep = from_uplink && own_vtep_ && load32(packet.data + kEthernetBytes + 16) == *own_vtep_;
+  return to_vtep ? read_plain_vxlan(item, packet.data, packet.length)
+                 : read_plain(item, packet.data, packet.length, 0);
+}
+
+namespace {
+
+// Three deltas at once; the same result as apply_delta one by one (RFC 1624, equation 3).
+void apply_deltas(std::uint8_t* field, std::uint32_t deltas) {
+  std::uint32_t sum = static_cast<std::uint16_t>(~load16(field)) + deltas;
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  sum = (sum & 0xffffU) + (sum >> 16U);
+  store16(field, static_cast<std::uint16_t>(~sum));
+}
+
+void rewrite_ipv4(const Program& program, std::uint8_t* ip, unsigned protocol) {
+  const std::uint32_t operations = program.operations;
+  std::uint32_t deltas = 0;
+  if ((operations & kDecrementTtl) != 0) {
+    ip[8] = static_cast<std::uint8_t>(ip[8] - program.hops);
+    deltas = 0xffffU - (std::uint32_t{program.hops} << 8U);  // old and new word differ by the hops
+  }
+  constexpr std::uint32_t kAddresses = kSetSource | kSetDestination;
+  if ((operations & kAddresses) != 0) {
+    deltas += program.address_delta;
+    if ((operations & kSetSource) != 0) store32(ip + 12, program.new_source);
+    if ((operations & kSetDestination) != 0) store32(ip + 16, program.new_destination);
+  }
+  if (deltas != 0) apply_deltas(ip + 10, deltas);
+  if ((operations & (kAddresses | kSetSourcePort | kSetDestinationPort)) == 0) return;
+  std::uint8_t* l4 = ip + kIpv4Bytes;
+  if (protocol == protocol::kTcp) {
+    apply_deltas(l4 + 16, program.l4_delta);
+  } else if (load16(l4 + 6) != 0) {  // RFC 768: zero is none
+    apply_deltas(l4 + 6, program.l4_delta);
+    if (load16(l4 + 6) == 0) store16(l4 + 6, 0xffff);
+  }
+  if ((operations & kSetSourcePort) != 0) store16(l4, program.new_source_port);
+  if ((operations & kSetDestinationPort) != 0) store16(l4 + 2, program.new_destination_port);
+}
+
+}  // namespace
+
+// True: done. False: nothing was changed, and the general path has to see the frame.
+bool Engine::Impl::run_plain(Item& item) {
+  const std::uint32_t slot = connections_.find_record(item.key, item.hash, item.candidate);
+  if (slot == kNoSlot || !still_good(slot)) return false;
+  FlowRecord& record = connections_.record(slot);
+  const Program& program = record.program;
+  constexpr std::uint32_t kPlain = kSetMacs | kDecrementTtl | kSetSource | kSetDestination | kSetSourcePort |
+                                   kSetDestinationPort | kPushVlan | kPushVxlan;
+  if ((program.operations & ~kPlain) != 0) return false;
+  if ((program.operations & kDecrementTtl) != 0 && item.ttl <= program.hops) return false;
+  ++hits_;
+  if (record.last_seen != now()) record.last_seen = now();
+  ++record.packets;
+  Packet& packet = *item.packet;
+  if (item.skip != 0) {
+    packet.length = static_cast<std::uint16_t>(item.skip + item.inner_length);
+    packet.pull(item.skip);
+  }
+  std::uint8_t* data = packet.data;
+  if ((program.operations & kSetMacs) != 0) {
+    program.new_destination_mac.write(data);
+    program.new_source_mac.write(data + 6);
+  }
+  if (item.key.family == 4) {
+    rewrite_ipv4(program, data + kEthernetBytes, item.key.protocol);
+  } else if ((program.operations & kDecrementTtl) != 0) {
+    data[kEthernetBytes + 7] = static_cast<std::uint8_t>(data[kEthernetBytes + 7] - program.hops);
+  }
+  if ((program.operations & (kPushVlan | kPushVxlan)) == 0) {
+    transmit(&packet, program.out_device);
+  } else {
+    deliver(&packet, program, item.device, static_cast<std::uint32_t>(item.hash >> 32U));
+  }
+  return true;
+}
+
+}  // namespace hanok::dataplane
