@@ -78,9 +78,10 @@ TEXT
 
 help_perf() {
   cat <<'TEXT'
-./hanok perf packet|volume|api [--json FILE]
+./hanok perf packet|volume|api [--json FILE] [--quick]
 
 Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document.
+`./hanok perf packet --help` tells the scenarios and what else can be chosen. What the figures mean: docs/performance.md.
 TEXT
 }
 

@@ -23,7 +23,6 @@ constexpr Extension kExtensions[] = {
     {"external-net", "Neutron external network", "Networks that lead outside."},
     {"extraroute", "Neutron Extra Route", "Static routes of a router."},
     {"extraroute-atomic", "Atomically add/remove extra routes", "Static routes may be changed one by one."},
-    {"extra_dhcp_opt", "Neutron Extra DHCP options", "More DHCP options for a port."},
     {"ip-substring-filtering", "IP address substring filtering",
      "Ports may be filtered by part of an address."},
     {"net-mtu", "Network MTU", "The MTU of a network."},

@@ -122,14 +122,10 @@ CREATE TABLE network_tags (
   resource_id TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (resource_id, tag)) WITHOUT ROWID;
 )sql";
 
-constexpr const char* kPortDhcpOptions = R"sql(
-ALTER TABLE ports ADD COLUMN extra_dhcp_opts TEXT NOT NULL DEFAULT '[]';
-)sql";
-
 }  // namespace
 
 store::Module schema() {
-  return {"network", {{1, kVersion1}, {2, kPortDhcpOptions}}};
+  return {"network", {{1, kVersion1}}};
 }
 
 }  // namespace hanok::network

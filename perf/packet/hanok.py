@@ -1,0 +1,121 @@
+"""Hanok under test: `hanok-dataplane --state FILE`, as anyone can run it."""
+import contextlib
+import json
+import os
+import socket
+import struct
+import time
+
+import captures
+import scenarios
+from machine import wait_for, window
+
+BUFFER_BYTES = 2560
+
+
+def device(name, capture=None, sink=None, endless=True):
+    if capture:
+        return f"{name},rx_pcap={capture}" + (",infinite_rx=1" if endless else "")
+    return f"{name},tx_pcap={sink}" if sink else f"{name},no-rx=1"
+
+
+class Hanok:
+    def __init__(self, machine, binary, name="hanok"):
+        self.machine, self.binary, self.name, self.process = machine, binary, name, None
+
+    @staticmethod
+    def memory_mib(frames):
+        """Half of it becomes buffers; net_pcap keeps each frame of an endless capture in one."""
+        return max(256, (frames + 16384) * BUFFER_BYTES * 2 // (1 << 20) + 64)
+
+    def start(self, scenario, capture, frames, flows, sink=None):
+        machine, folder = self.machine, os.path.join(self.machine.folder, self.name)
+        os.makedirs(folder, exist_ok=True)
+        mib = self.memory_mib(frames)
+        machine.need_pages(mib)
+        incoming = device("net_pcap0", capture)
+        outgoing = device("net_pcap1", sink=sink) if sink else device("net_null0")
+        if scenario.vxlan:  # without tx_pcap, net_pcap frees what it is given, as net_null does
+            outgoing = f"net_pcap1,rx_pcap={self._answers(folder)}" + (f",tx_pcap={sink}" if sink else "")
+        guest, uplink = (outgoing, incoming) if scenario.uplink_in else (incoming, outgoing)
+        state_path = os.path.join(folder, "state.json")
+        with open(state_path, "w", encoding="utf-8") as file:
+            json.dump(scenario.hanok_state(guest, uplink), file)
+        self.out = ("ports", "guest") if scenario.uplink_in else \
+            ("uplinks", "underlay" if scenario.vxlan else "wire")
+        control = os.path.join(folder, "dp.sock")
+        self.process = machine.start(
+            self.binary, "--socket", control, "--state", state_path, "--lcores", str(machine.worker_cpu), "--huge-mib",
+            str(mib), "--idle-sleep-us", "0", "--log-level", "warn", "--flow-capacity", str(max(1 << 17, flows * 4)),
+            "--sessions-per-port", str(max(1 << 16, flows * 2)), log=os.path.join(folder, "log"))
+        self.process.prefer()
+        self._connect(control)
+        self.process.prefer()
+        wait_for(lambda: self.process.must_live() or self.packets() > 0, f"frames from {self.name}")
+
+    def _answers(self, folder):
+        """A capture with the ARP answer of the other VTEP, which no net_null could give; good for three minutes."""
+        path = os.path.join(folder, "arp.pcap")
+        ours, other = captures.mac(scenarios.VTEP_MAC), captures.mac(scenarios.OTHER_VTEP_MAC)
+        arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + other + captures.ip(scenarios.OTHER_VTEP) + ours + \
+            captures.ip(scenarios.VTEP)
+        captures.write(path, [ours + other + b"\x08\x06" + arp])
+        return path
+
+    def _connect(self, control):
+        def ready():
+            self.process.must_live()
+            with contextlib.suppress(OSError):
+                self.connection = socket.socket(socket.AF_UNIX)
+                self.connection.settimeout(30)
+                self.connection.connect(control)
+                self.reader = self.connection.makefile("r", encoding="utf-8")
+                return True
+            return False
+        wait_for(ready, "the control socket of hanok-dataplane")
+
+    def call(self, method, **params):
+        self.connection.sendall((json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}) +
+                                 "\n").encode())
+        answer = json.loads(self.reader.readline())
+        if "result" not in answer:
+            raise RuntimeError(f"{method}: {answer.get('error')}")
+        return answer["result"]
+
+    def counters(self):
+        group, name = self.out
+        return self.call("counters", port=name)[group][name]
+
+    def packets(self):
+        return self.counters()["tx_packets"]
+
+    def measure(self, seconds):
+        return window(self.process, self.packets, seconds)
+
+    def hold(self):
+        self.process.hold()
+
+    def go(self):
+        self.process.go()
+
+    def lost(self):
+        """Frames refused by name in half a second, on any device: there must be none once flows are known."""
+        def drops():
+            answer = self.call("counters")
+            out = {}
+            for group in ("ports", "uplinks"):
+                for name, one in answer[group].items():
+                    for reason, count in one["drops"].items():
+                        if not reason.endswith("_consumed") and count:
+                            out[f"{name}: {reason}"] = count
+            return out
+        before = drops()
+        time.sleep(0.2)
+        return {name: count - before.get(name, 0) for name, count in drops().items() if count > before.get(name, 0)}
+
+    def stop(self):
+        if self.process is not None:
+            with contextlib.suppress(Exception):
+                self.connection.close()
+            self.process.stop()
+            self.process = None

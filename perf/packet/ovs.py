@@ -1,0 +1,132 @@
+"""Open vSwitch with DPDK, as its own ovsdb-server and ovs-vswitchd with folders of their own: no unit is started, and
+an Open vSwitch of the machine is left alone."""
+import contextlib
+import os
+import re
+import shutil
+
+import scenarios
+from hanok import device
+from machine import Missing, run, wait_for, window
+
+DAEMON = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+MEMORY_MIB = 1024
+
+
+class Ovs:
+    name = "ovs-dpdk"
+
+    def __init__(self, machine):
+        if not os.path.exists(DAEMON) or not shutil.which("ovsdb-server"):
+            raise Missing("Open vSwitch with DPDK is not installed (package openvswitch-switch-dpdk)")
+        self.machine, self.process, self.database = machine, None, None
+        self.folder = os.path.join(machine.folder, self.name)
+        self.env = {**os.environ, "OVS_RUNDIR": self.folder, "OVS_DBDIR": self.folder, "OVS_LOGDIR": self.folder,
+                    "OVS_SYSCONFDIR": self.folder}
+
+    @staticmethod
+    def version():
+        return run(DAEMON, "--version").splitlines()[0].split()[-1]
+
+    def _tool(self, *command):
+        return self.machine.inside(*command, env=self.env)
+
+    def _vsctl(self, *command):
+        return self._tool("ovs-vsctl", f"--db=unix:{self.folder}/db.sock", *command)
+
+    def _daemons(self, frames):
+        mib = max(MEMORY_MIB, frames * 3072 // (1 << 20) * 2)
+        self.machine.need_pages(mib + 128)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self._tool("ovsdb-tool", "create", f"{self.folder}/conf.db", SCHEMA)
+        self.database = self.machine.start(
+            "ovsdb-server", f"{self.folder}/conf.db", f"--remote=punix:{self.folder}/db.sock",
+            f"--unixctl={self.folder}/ovsdb.ctl", log=f"{self.folder}/ovsdb.log", env=self.env)
+        wait_for(lambda: os.path.exists(f"{self.folder}/db.sock"), "ovsdb-server")
+        self._vsctl("--no-wait", "init")
+        extra = f"--in-memory --file-prefix hperf-ovs{os.getpid()} -a 0000:00:00.0"
+        self._vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                    f"other_config:dpdk-lcore-mask={1 << self.machine.control_cpu:#x}",
+                    f"other_config:pmd-cpu-mask={1 << self.machine.worker_cpu:#x}",
+                    f"other_config:dpdk-socket-mem={mib}", f"other_config:dpdk-extra={extra}")
+        self.process = self.machine.start(
+            DAEMON, f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/vswitchd.ctl",
+            f"--log-file={self.folder}/vswitchd.log", log=f"{self.folder}/vswitchd.out", env=self.env)
+        wait_for(lambda: self.process.must_live() or os.path.exists(f"{self.folder}/vswitchd.ctl"), "ovs-vswitchd")
+
+    def _appctl(self, *command):
+        return self._tool("ovs-appctl", "-t", f"{self.folder}/vswitchd.ctl", *command)
+
+    def start(self, scenario, capture, frames, flows, sink=None):
+        self._daemons(frames)
+        underlay = scenario.vxlan or scenario.uplink_in
+        self._vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev", "fail_mode=secure")
+        if underlay:
+            self._underlay()
+        self.out_bridge = "br-phy" if scenario.vxlan else "br-int"
+        in_bridge = "br-phy" if scenario.uplink_in else "br-int"
+        outgoing = device("net_pcap1", sink=sink) if sink else device("net_null0")
+        self._add_port(self.out_bridge, "out", outgoing)
+        self._flows(scenario, underlay)
+        self._add_port(in_bridge, "in", device("net_pcap0", capture))
+        self.process.prefer()
+        wait_for(lambda: self.packets() > 0, "frames from Open vSwitch")
+
+    def _add_port(self, bridge, name, arguments):
+        number = {"in": 1, "out": 2}[name]
+        self._vsctl("add-port", bridge, name, "--", "set", "interface", name, "type=dpdk", f"ofport_request={number}",
+                    f'options:dpdk-devargs="{arguments}"')
+        error = self._vsctl("get", "interface", name, "error").strip()
+        if error != "[]":
+            raise RuntimeError(f"Open vSwitch does not take {arguments}: {error}")
+
+    def _underlay(self):
+        self._vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=netdev", "fail_mode=secure",
+                    f"other-config:hwaddr={scenarios.VTEP_MAC}")
+        self._vsctl("add-port", "br-int", "vx", "--", "set", "interface", "vx", "type=vxlan", "ofport_request=3",
+                    f"options:remote_ip={scenarios.OTHER_VTEP}", "options:key=flow")
+        self.machine.inside("ip", "address", "add", scenarios.VTEP + "/24", "dev", "br-phy")
+        self.machine.inside("ip", "link", "set", "br-phy", "up")
+        self._appctl("tnl/neigh/set", "br-phy", scenarios.OTHER_VTEP, scenarios.OTHER_VTEP_MAC)
+
+    def _flows(self, scenario, underlay):
+        ports = {"in": "1", "out": "2", "vx": "3"}
+
+        def with_numbers(flow):
+            return re.sub(r"(in_port=|output:)(in|out|vx)\b", lambda found: found.group(1) + ports[found.group(2)], flow)
+        path = f"{self.folder}/flows"
+        with open(path, "w", encoding="ascii") as file:
+            file.write("\n".join(map(with_numbers, scenario.ovs_flows())) + "\n")
+        self._tool("ovs-ofctl", "-O", "OpenFlow13", "add-flows", f"{self.folder}/br-int.mgmt", path)
+        if underlay:
+            for flow in ("in_port=LOCAL actions=output:2", "in_port=1 actions=LOCAL"):
+                self._tool("ovs-ofctl", "-O", "OpenFlow13", "add-flow", f"{self.folder}/br-phy.mgmt", flow)
+
+    def packets(self):
+        self.process.must_live()
+        answer = self._tool("ovs-ofctl", "-O", "OpenFlow13", "dump-ports", f"{self.folder}/{self.out_bridge}.mgmt", "2")
+        found = re.search(r"tx pkts=(\d+)", answer)
+        return int(found.group(1)) if found else 0
+
+    def measure(self, seconds):
+        return window(self.process, self.packets, seconds)
+
+    def lost(self):
+        return {}
+
+    def hold(self):
+        self.process.hold()
+
+    def go(self):
+        self.process.go()
+
+    def stop(self):
+        for process in (self.process, self.database):
+            if process is not None:
+                process.stop()
+        self.process = self.database = None
+        for bridge in ("br-int", "br-phy", "ovs-netdev"):
+            with contextlib.suppress(Exception):
+                run("ip", "-n", self.machine.netns, "link", "del", bridge)
