@@ -5,6 +5,7 @@
 
 #include "common/error.h"
 #include "dataplane/flow/engine_impl.h"
+#include "dataplane/flow/fit.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
 
@@ -23,7 +24,7 @@ Engine::Impl::Impl(BufferPool& pool, const EngineOptions& options)
     : pool_(pool),
       tables_(Tables::empty()),
       connections_(std::max(64U, options.flow_capacity), options.sessions_per_port, seed_of(options)),
-      fragments_(kFragments) {}
+      fragments_(connections_.seed()) {}
 
 Engine::Impl::~Impl() {
   std::vector<Neighbours::Waiting> waiting;
@@ -162,13 +163,7 @@ void Engine::Impl::make_key(Item& item) const {
                    !parsed.destination.is_group() && !parsed.is_icmp_error() &&
                    !(parsed.tagged && !item.arrival.tagged);
   if (!item.matchable) return;
-  std::uint32_t segment = 0;
-  if (item.arrival.vxlan) {
-    segment = static_cast<std::uint32_t>(SegmentType::kVxlan) << 24U | item.arrival.vxlan->vni;
-  } else if (item.arrival.tagged) {
-    segment = static_cast<std::uint32_t>(SegmentType::kVlan) << 24U | item.arrival.vlan;
-  }
-  item.key = flow_key(parsed, item.arrival.device, segment);
+  item.key = flow_key(parsed, item.arrival.device, segment_of(item.arrival));
   item.hash = hash_of(item.key, connections_.seed());
 }
 
@@ -208,7 +203,8 @@ void Engine::Impl::run(Item& item) {
   }
   FlowRecord& record = connections_.record(slot);
   Program& program = record.program;
-  if ((program.operations & kDecrementTtl) != 0 && item.parsed.ttl <= program.hops) {
+  if (((program.operations & kDecrementTtl) != 0 && item.parsed.ttl <= program.hops) ||
+      item.packet->length > program.longest) {
     slow_path(item);
     return;
   }
@@ -220,6 +216,8 @@ void Engine::Impl::run(Item& item) {
     const bool settled = connections_.connection(record.connection).state == ConnectionState::kEstablished;
     program.operations = settled ? program.operations & ~static_cast<std::uint32_t>(kTracksTcp)
                                  : program.operations | kTracksTcp;
+    if ((program.operations & kClampMss) != 0 && (item.parsed.tcp_flags & tcp_flag::kSyn) != 0)
+      clamp_mss(item.packet->data + item.parsed.l4_offset, program.mss);
   }
   if (record.last_seen != now()) record.last_seen = now();
   ++record.packets;

@@ -11,6 +11,7 @@
 #include "dataplane/flow/connection_table.h"
 #include "dataplane/flow/encapsulation.h"
 #include "dataplane/flow/engine.h"
+#include "dataplane/flow/fragment_table.h"
 #include "dataplane/flow/neighbours.h"
 #include "dataplane/stages/stages.h"
 
@@ -71,9 +72,8 @@ class Engine::Impl {
   [[nodiscard]] bool read_plain_vxlan(Item& item, const std::uint8_t* frame, unsigned length) const;
   [[nodiscard]] bool run_plain(Item& item);
 
-  // slow_path.cc
+  // slow_path.cc; rewrite_quoted: quoted.cc
   void slow_path(Item& item);
-  [[nodiscard]] bool recall_fragment(Item& item);
   void prepare(Context& context, const Item& item) const;
   [[nodiscard]] Verdict run_stages(Context& context, std::vector<TraceStep>* steps) const;
   void refuse(Item& item, Context& context, DropReason reason);
@@ -86,6 +86,8 @@ class Engine::Impl {
   // deliver.cc
   [[nodiscard]] std::optional<DropReason> compile_output(const Context& context, Program& program);
   void deliver(Packet* packet, const Program& program, DeviceIndex in_device, std::uint32_t entropy);
+  // fit.cc: a datagram that is too long for its way, in fragments.
+  void deliver_cut(Packet* packet, const Context& context, const Program& program, std::uint32_t entropy);
   void push_vlan(Packet& packet, std::uint16_t vlan) const;
   void send_vxlan(Packet* packet, std::uint32_t encapsulation, DeviceIndex in_device, std::uint32_t entropy);
   [[nodiscard]] std::uint32_t encapsulation_to(std::uint32_t vni, const Ip& vtep);
@@ -118,15 +120,6 @@ class Engine::Impl {
   }
   Batch& batch_of(DeviceIndex device);
   void flush(Batch& batch);
-  struct Fragment {
-    Ip source, destination;
-    std::uint32_t id = 0;
-    std::uint16_t source_port = 0, destination_port = 0;
-    std::uint8_t protocol = 0;
-    DeviceIndex device = kNoDevice;
-    std::uint64_t seen_us = 0;
-  };
-  static constexpr unsigned kFragments = 1024;
 
   BufferPool& pool_;
   std::shared_ptr<const Tables> tables_;
@@ -137,7 +130,7 @@ class Engine::Impl {
   Neighbours neighbours_;
   std::vector<std::unique_ptr<Batch>> batches_;
   std::vector<DeviceIndex> filled_;
-  std::vector<Fragment> fragments_;
+  FragmentTable fragments_;
   std::vector<Neighbours::Waiting> ready_;
   std::vector<std::pair<DeviceIndex, Mac>> device_macs_;
   std::vector<std::uint64_t> counted_id_;  // hash of the id that the device's counters belong to

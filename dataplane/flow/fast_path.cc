@@ -188,8 +188,8 @@ bool Engine::Impl::run_plain(Item& item) {
   FlowRecord& record = connections_.record(slot);
   const Program& program = record.program;
   constexpr std::uint32_t kPlain = kSetMacs | kDecrementTtl | kSetSource | kSetDestination | kSetSourcePort |
-                                   kSetDestinationPort | kPushVlan | kPushVxlan;
-  if ((program.operations & ~kPlain) != 0) return false;
+                                   kSetDestinationPort | kPushVlan | kPushVxlan | kClampMss;  // no SYN here
+  if ((program.operations & ~kPlain) != 0 || item.inner_length > program.longest) return false;
   if ((program.operations & kDecrementTtl) != 0 && item.ttl <= program.hops) return false;
   ++hits_;
   if (record.last_seen != now()) record.last_seen = now();

@@ -18,6 +18,12 @@ struct Arrival {
   std::optional<Vxlan> vxlan;
 };
 
+// Type << 24 | VNI or VLAN id; 0 from a port or untagged.
+[[nodiscard]] inline std::uint32_t segment_of(const Arrival& arrival) {
+  if (arrival.vxlan) return static_cast<std::uint32_t>(SegmentType::kVxlan) << 24U | arrival.vxlan->vni;
+  return arrival.tagged ? static_cast<std::uint32_t>(SegmentType::kVlan) << 24U | arrival.vlan : 0;
+}
+
 class Neighbours final : public NeighbourView {
  public:
   static constexpr std::size_t kEntries = 4096, kQueued = 8, kQueuedInAll = 512;

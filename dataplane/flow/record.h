@@ -44,6 +44,7 @@ enum Operation : std::uint32_t {
   kPushVlan = 64,
   kPushVxlan = 128,
   kTracksTcp = 256,  // a segment with SYN, FIN or RST goes by the connection
+  kClampMss = 512,   // of a SYN
 };
 
 struct Program {
@@ -57,14 +58,16 @@ struct Program {
   std::uint16_t l4_delta = 0;       // addresses and ports
   Mac new_destination_mac, new_source_mac;
   std::uint8_t hops = 0;
-  std::uint8_t answers = 0;  // against the connection's first direction
+  std::uint8_t answers = 0;        // against the connection's first direction
+  std::uint16_t longest = 0xffff;  // frame that fits; what is longer takes the stages
+  std::uint16_t mss = 0;           // for kClampMss
 };
 
 struct alignas(64) FlowRecord {
   FlowKey key;
   std::uint32_t epoch = 0;       // of the engine, when the program was last found good
   std::uint32_t connection = 0;  // kNoSlot: the record is free, and `version` links free ones
-  Program program;               // 44 bytes
+  Program program;               // 46 bytes
   std::uint32_t version = 0;     // of the tables, when it was compiled
   std::uint32_t last_seen = 0;   // in 2^20 us, about a second: written when it changes, not per packet
   std::uint64_t packets = 0;

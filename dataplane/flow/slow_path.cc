@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dataplane/flow/engine_impl.h"
+#include "dataplane/flow/fit.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
 
@@ -84,28 +85,10 @@ Verdict Engine::Impl::run_stages(Context& context, std::vector<TraceStep>* steps
   return kNext;
 }
 
-// A later fragment has no ports: its first one left them here.
-bool Engine::Impl::recall_fragment(Item& item) {
-  Parsed& parsed = item.parsed;
-  const NetworkIp pair{parsed.fragment_id, parsed.ip_source};
-  Fragment& place = fragments_[mix(KeyHash{}(pair) ^ connections_.seed()) % kFragments];
-  if (!parsed.later_fragment) {
-    place = {parsed.ip_source,        parsed.ip_destination, parsed.fragment_id,  parsed.source_port,
-             parsed.destination_port, parsed.protocol,       item.arrival.device, now_us_};
-    return true;
-  }
-  if (!(place.source == parsed.ip_source) || !(place.destination == parsed.ip_destination) ||
-      place.id != parsed.fragment_id || place.protocol != parsed.protocol ||
-      place.device != item.arrival.device || now_us_ - place.seen_us > 30'000'000) {
-    return false;
-  }
-  parsed.source_port = place.source_port;
-  parsed.destination_port = place.destination_port;
-  return true;
-}
-
 void Engine::Impl::refuse(Item& item, Context& context, DropReason reason) {
-  if (item.matchable) {
+  // These are about one frame, not about its flow.
+  const bool one_frame = reason == DropReason::mtu_exceeded || reason == DropReason::ttl_exceeded;
+  if (item.matchable && !one_frame) {
     if (const std::uint32_t slot = connections_.find_record(item.key, item.hash); slot != kNoSlot) {
       const std::uint32_t connection = connections_.record(slot).connection;
       // What the rules refuse now is no connection any more; other reasons may pass.
@@ -162,6 +145,13 @@ std::optional<DropReason> Engine::Impl::compile(const Context& context, Program&
   if (!icmp) {
     change_port(parsed.destination_port, context.destination_port, kSetDestinationPort,
                 program.new_destination_port);
+  }
+  const unsigned longest = parsed.l3_offset + unsigned{context.limit};
+  if (longest < 0xffff) program.longest = static_cast<std::uint16_t>(longest);
+  if (parsed.protocol == protocol::kTcp && context.both_ways != kNoLimit) {
+    program.operations |= kClampMss;
+    const unsigned headers = (parsed.l3 == L3::kIpv4 ? kIpv4Bytes : kIpv6Bytes) + kTcpBytes;
+    program.mss = static_cast<std::uint16_t>(std::max(context.both_ways - static_cast<int>(headers), 8));
   }
   return context.target == Target::kFlood ? std::nullopt : compile_output(context, program);
 }
@@ -225,31 +215,9 @@ std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context
   return std::nullopt;
 }
 
-// The quotation in an ICMP error, translated as its connection is; its checksums follow (RFC 5508, 4).
-void Engine::Impl::rewrite_quoted(const Context& context, std::uint8_t* data, std::uint16_t length) const {
-  const Parsed& parsed = context.parsed;
-  const unsigned at = parsed.l4_offset + 8U;
-  Parsed inner;
-  if (parse_ip(data, length, static_cast<std::uint16_t>(at), true, inner) || inner.l3 != L3::kIpv4) return;
-  std::uint8_t* ip = data + at;
-  std::uint8_t* address = ip + (context.quoted->source ? 12 : 16);
-  const std::uint32_t before = load32(address);
-  context.quoted->ip.write_v4(address);
-  apply_delta(ip + 10, delta32(before, load32(address)));
-  if (inner.l4_offset != 0 && (inner.protocol == protocol::kTcp || inner.protocol == protocol::kUdp)) {
-    store16(data + inner.l4_offset + (context.quoted->source ? 0 : 2), context.quoted->port);
-  } else if (inner.l4_offset != 0 && inner.is_icmp_query()) {
-    const std::uint16_t old = load16(data + inner.l4_offset + 4);
-    apply_delta(data + inner.l4_offset + 2, delta16(old, context.quoted->port));
-    store16(data + inner.l4_offset + 4, context.quoted->port);
-  }
-  std::uint8_t* icmp = data + parsed.l4_offset;
-  store16(icmp + 2, 0);
-  store16(icmp + 2, checksum(icmp, parsed.l3_end - parsed.l4_offset));
-}
-
 void Engine::Impl::slow_path(Item& item) {
-  if (item.parsed.fragment && !recall_fragment(item)) {
+  const std::uint32_t segment = segment_of(item.arrival);
+  if (item.parsed.fragment && !fragments_.recall(item.parsed, item.arrival.device, segment, now_us_)) {
     drop_packet(item.packet, item.arrival.device, DropReason::fragment_no_first);
     return;
   }
@@ -281,13 +249,20 @@ void Engine::Impl::slow_path(Item& item) {
         refuse(item, context, *reason);
         break;
       }
-      if (context.quoted) rewrite_quoted(context, item.packet->data, item.packet->length);
+      if (context.quoted_source || context.quoted_destination)
+        rewrite_quoted(context, item.packet->data, item.packet->length);
       run_program(program, item.packet->data, context.parsed);
-      if (context.target == Target::kFlood) {
+      const bool syn = (context.parsed.tcp_flags & tcp_flag::kSyn) != 0 && context.parsed.l4_offset != 0;
+      if (syn && (program.operations & kClampMss) != 0)
+        clamp_mss(item.packet->data + context.parsed.l4_offset, program.mss);
+      const auto entropy = static_cast<std::uint32_t>(item.hash >> 32U);
+      if (context.cut) {
+        deliver_cut(item.packet, context, program, entropy);
+      } else if (context.target == Target::kFlood) {
         flood(context, program, *item.packet);
         release(item.packet);
       } else {
-        deliver(item.packet, program, in_device, static_cast<std::uint32_t>(item.hash >> 32U));
+        deliver(item.packet, program, in_device, entropy);
       }
       break;
     }

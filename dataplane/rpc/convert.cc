@@ -160,6 +160,11 @@ FloatingIpState floating_ip(const Json& item) {
   out.fixed_ip = optional_text(item, "fixed_ip");
   out.network = text(item, "network");
   out.floating_ip = text(item, "floating_ip");
+  out.port_forwardings = list<PortForwardingState>(item, "port_forwardings", [](const Json& one) {
+    return PortForwardingState{text(one, "protocol"), optional_number(one, "external_port").value_or(0),
+                               text(one, "port"), text(one, "internal_ip"),
+                               optional_number(one, "internal_port").value_or(0)};
+  });
   return out;
 }
 

@@ -36,7 +36,7 @@ const Mac* router_mac(Context& context, const Ip& ip) {
     return mac;
   }
   const auto* floating = tables.floating_ips.at(tables.floating_by_ip.get({context.network, ip}, kNone));
-  if (floating == nullptr || !floating->state.router || !floating->state.port) return nullptr;
+  if (floating == nullptr || !floating->state.router || !floating->leads_somewhere()) return nullptr;
   const Router* router = tables.routers.named(*floating->state.router);
   if (router == nullptr || !router->gateway || !router->state.admin_up || !tables.is_gateway_host(*router)) {
     return nullptr;

@@ -55,6 +55,7 @@ class NeighbourView {
   virtual ~NeighbourView() = default;
   [[nodiscard]] virtual std::optional<Mac> mac_of(Handle network, const Ip& ip) const = 0;
 };
+inline constexpr std::uint32_t kNoLimit = 0xffff;
 inline constexpr Handle kUnderlay = 0xfffffffeU;  // stands for a network in neighbour keys: the VTEPs' own
 
 enum class Action : std::uint8_t {
@@ -103,6 +104,7 @@ struct Context {
   const Port* in_port = nullptr;
   const Uplink* in_uplink = nullptr;
   Segment in_segment;  // valid when in_uplink
+  Handle in_network = kNone;
   // Where it is now: moves from network to network with each router.
   Handle network = kNone;
 
@@ -112,19 +114,21 @@ struct Context {
   std::uint16_t source_port = 0, destination_port = 0;
   std::uint8_t hops = 0;  // routers passed
   std::optional<Binding> new_binding;
-  // An ICMP error quotes a packet; when that one was translated, the quotation is translated back.
-  struct Quoted {
-    bool source = false;  // which end of the quoted packet
+  // An ICMP error quotes a packet; where that one was translated, the quotation is translated back.
+  struct QuotedEnd {
     Ip ip;
     std::uint16_t port = 0;
   };
-  std::optional<Quoted> quoted;
+  std::optional<QuotedEnd> quoted_source, quoted_destination;
 
   // Where it goes.
   Target target = Target::kUndecided;
   const Port* out_port = nullptr;
   Segment out_segment;
   Handle out_host = kNone;  // for kVtep
+  // Bytes of an IP datagram that fit this way, and both ways; kNoLimit where nothing is known.
+  std::uint16_t limit = kNoLimit, both_ways = kNoLimit;
+  bool cut = false;  // it does not fit, and may be cut into fragments
 
   // What the engine remembers.
   struct ZoneUse {

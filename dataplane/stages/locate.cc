@@ -48,7 +48,7 @@ Verdict locate_uplink(Context& context, const Uplink& uplink) {
 Verdict stage_locate(Context& context) {
   if (const Port* port = context.tables.port_of_device(context.in_device)) {
     context.in_port = port;
-    context.network = port->network;
+    context.network = context.in_network = port->network;
     context.depend(Kind::kPort, port->handle);
     context.depend(Kind::kNetwork, port->network);
     if (!port->state.admin_up) return context.drop_for(DropReason::port_down, Kind::kPort, port->handle);
@@ -59,6 +59,7 @@ Verdict stage_locate(Context& context) {
   const Uplink* uplink = context.tables.uplink_of_device(context.in_device);
   if (uplink == nullptr) return drop(DropReason::unknown_device);
   const Verdict verdict = locate_uplink(context, *uplink);
+  context.in_network = context.network;
   if (context.network != kNone) context.depend(Kind::kNetwork, context.network);
   return verdict;
 }

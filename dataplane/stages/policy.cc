@@ -108,10 +108,10 @@ bool related(const Context& context, const Port& port, bool egress) {
   key.local_port = egress ? inner.destination_port : inner.source_port;
   key.remote_port = egress ? inner.source_port : inner.destination_port;
   key.protocol = inner.protocol;
-  if (context.quoted && !egress) {
-    key.local = context.quoted->ip;
-    key.local_port = context.quoted->port;
-  }
+  if (egress) return context.connections.find(key).has_value();
+  if (const auto& end = context.quoted_source) key.local = end->ip, key.local_port = end->port;
+  if (const auto& end = context.quoted_destination) key.remote = end->ip, key.remote_port = end->port;
+  if (inner.is_icmp_query() && context.quoted_source) key.remote_port = key.local_port;
   return context.connections.find(key).has_value();
 }
 

@@ -52,6 +52,9 @@ class Applier {
                                      const std::optional<std::string>& port_id, Handle router,
                                      const std::string& path);
   void group_addresses(const Port& port, int by);
+  // A port and a floating IP that leads to it.
+  void lead(PersistentMap<std::string, PersistentMap<Handle, bool>>& map, const std::string& port,
+            Handle floating, bool present);
   void member(const Port& port, bool present);
 
   [[nodiscard]] bool give_device(DeviceKind kind, Handle owner, const std::string& id,

@@ -1,6 +1,8 @@
 #include "dataplane/tables/compile.h"
 
+#include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "dataplane/packet/headers.h"
 
@@ -265,6 +267,21 @@ bool Compiler::router(const RouterState& from, Router& to) {
   return routes(from.routes, "/routes", to.routes);
 }
 
+bool Compiler::forward(const PortForwardingState& from, const std::string& path, FloatingIp::Forward& to) {
+  if (from.protocol != "tcp" && from.protocol != "udp")
+    return fail(path + "/protocol", "neither tcp nor udp");
+  to.protocol = from.protocol == "tcp" ? protocol::kTcp : protocol::kUdp;
+  const auto is_port = [](std::uint32_t number) { return number > 0 && number <= 65535; };
+  if (!is_port(from.external_port)) return fail(path + "/external_port", "not a port");
+  if (!is_port(from.internal_port)) return fail(path + "/internal_port", "not a port");
+  to.external_port = static_cast<std::uint16_t>(from.external_port);
+  to.inside_port = static_cast<std::uint16_t>(from.internal_port);
+  if (from.port.empty()) return fail(path + "/port", "missing");
+  to.port = from.port;
+  if (!address(from.internal_ip, path + "/internal_ip", to.inside)) return false;
+  return to.inside.is_v4() || fail(path + "/internal_ip", "not an IPv4 address");
+}
+
 bool Compiler::floating_ip(const FloatingIpState& from, FloatingIp& to) {
   if (!resolve(tables_.networks, from.network, "/network", "network", to.network)) return false;
   if (!address(from.floating_ip, "/floating_ip", to.address)) return false;
@@ -275,6 +292,22 @@ bool Compiler::floating_ip(const FloatingIpState& from, FloatingIp& to) {
     if (!fixed.is_v4()) return fail("/fixed_ip", "not an IPv4 address");
     to.fixed = fixed;
   }
+  const auto& forwards = from.port_forwardings;
+  if (from.port && !forwards.empty()) {
+    return fail("/port_forwardings", "the floating IP stands for a port as a whole");
+  }
+  to.forwards.resize(forwards.size());
+  std::set<std::pair<std::uint8_t, std::uint16_t>> taken;
+  for (std::size_t i = 0; i < forwards.size(); ++i) {
+    const std::string path = slash("/port_forwardings", i);
+    if (!forward(forwards[i], path, to.forwards[i])) return false;
+    if (!taken.emplace(to.forwards[i].protocol, to.forwards[i].external_port).second) {
+      return fail(path + "/external_port", "forwarded twice");
+    }
+  }
+  std::sort(to.forwards.begin(), to.forwards.end(), [](const auto& one, const auto& other) {
+    return std::pair(one.protocol, one.external_port) < std::pair(other.protocol, other.external_port);
+  });
   return true;
 }
 

@@ -40,6 +40,8 @@ class Compiler {
                                std::vector<PortAddress>& to);
   [[nodiscard]] bool routes(const std::vector<RouteState>& from, const std::string& path,
                             std::vector<Subnet::Route>& to);
+  [[nodiscard]] bool forward(const PortForwardingState& from, const std::string& path,
+                             FloatingIp::Forward& to);
   [[nodiscard]] bool rule(const RuleState& from, const std::string& path, Rule& to);
   [[nodiscard]] bool interface(const std::string& network, const std::string& mac_text,
                                const std::vector<AddressState>& address_states, const std::string& path,

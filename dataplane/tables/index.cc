@@ -223,19 +223,29 @@ bool Applier::index(Router& router, const std::string& path) {
          index_interface(*router.gateway, router.state.gateway->port, router.handle, path + "/gateway");
 }
 
+// Flows of the port that took source NAT, or this address, are to be looked at again.
+void Applier::lead(PersistentMap<std::string, PersistentMap<Handle, bool>>& map, const std::string& port,
+                   Handle floating, bool present) {
+  auto of_port = map.get(port);
+  if (present) {
+    of_port.set(floating, true);
+  } else {
+    of_port.erase(floating);
+  }
+  if (of_port.empty()) {
+    map.erase(port);
+  } else {
+    map.set(port, std::move(of_port));
+  }
+  if (const Port* known = next_.ports.named(port)) touch(ref(Kind::kPort, known->handle));
+}
+
 void Applier::unindex(const FloatingIp& floating) {
   refer(Kind::kNetwork, floating.network, -1);
   next_.floating_by_ip.erase({floating.network, floating.address});
-  if (!floating.state.port) return;
-  auto of_port = next_.floating_by_port.get(*floating.state.port);
-  of_port.erase(floating.handle);
-  if (of_port.empty()) {
-    next_.floating_by_port.erase(*floating.state.port);
-  } else {
-    next_.floating_by_port.set(*floating.state.port, std::move(of_port));
-  }
-  // Flows of the port that took source NAT, or this address, are to be looked at again.
-  if (const Port* port = next_.ports.named(*floating.state.port)) touch(ref(Kind::kPort, port->handle));
+  if (floating.state.port) lead(next_.floating_by_port, *floating.state.port, floating.handle, false);
+  for (const FloatingIp::Forward& forward : floating.forwards)
+    lead(next_.forwarding_by_port, forward.port, floating.handle, false);
 }
 
 bool Applier::index(FloatingIp& floating, const std::string& path) {
@@ -247,11 +257,9 @@ bool Applier::index(FloatingIp& floating, const std::string& path) {
   next_.floating_by_ip.set(key, floating.handle);
   touch(ref(Kind::kNetworkPorts, floating.network));
   refer(Kind::kNetwork, floating.network, 1);
-  if (!floating.state.port) return true;
-  auto of_port = next_.floating_by_port.get(*floating.state.port);
-  of_port.set(floating.handle, true);
-  next_.floating_by_port.set(*floating.state.port, std::move(of_port));
-  if (const Port* port = next_.ports.named(*floating.state.port)) touch(ref(Kind::kPort, port->handle));
+  if (floating.state.port) lead(next_.floating_by_port, *floating.state.port, floating.handle, true);
+  for (const FloatingIp::Forward& forward : floating.forwards)
+    lead(next_.forwarding_by_port, forward.port, floating.handle, true);
   return true;
 }
 

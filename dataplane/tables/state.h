@@ -111,9 +111,17 @@ struct RouterState {
   std::vector<RouteState> routes;
   bool operator==(const RouterState&) const = default;
 };
+struct PortForwardingState {
+  std::string protocol;  // tcp, udp
+  std::uint32_t external_port = 0;
+  std::string port, internal_ip;
+  std::uint32_t internal_port = 0;
+  bool operator==(const PortForwardingState&) const = default;
+};
 struct FloatingIpState {
   std::optional<std::string> router, port, fixed_ip;
   std::string network, floating_ip;
+  std::vector<PortForwardingState> port_forwardings{};  // instead of `port`
   bool operator==(const FloatingIpState&) const = default;
 };
 

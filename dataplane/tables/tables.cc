@@ -98,6 +98,38 @@ const FloatingIp* TablesData::floating_of(const Port& port, const Ip& fixed) con
   return found;
 }
 
+const FloatingIp::Forward* FloatingIp::forward_of(std::uint8_t protocol, std::uint16_t external_port) const {
+  const auto found = std::lower_bound(forwards.begin(), forwards.end(), std::pair(protocol, external_port),
+                                      [](const Forward& forward, const auto& key) {
+                                        return std::pair(forward.protocol, forward.external_port) < key;
+                                      });
+  const bool there =
+      found != forwards.end() && found->protocol == protocol && found->external_port == external_port;
+  return there ? &*found : nullptr;
+}
+
+const FloatingIp* TablesData::forwarding_to(const Port& port, const Ip& inside, std::uint8_t protocol,
+                                            std::uint16_t inside_port,
+                                            const FloatingIp::Forward*& forward) const {
+  const auto* of_port = forwarding_by_port.find(port.id);
+  const FloatingIp* found = nullptr;
+  if (of_port == nullptr) return nullptr;
+  of_port->for_each([&](Handle handle, bool) {
+    const FloatingIp* floating = floating_ips.at(handle);
+    if (floating == nullptr || found != nullptr) return;
+    for (const FloatingIp::Forward& one : floating->forwards) {
+      if (one.port != port.id || one.inside_port != inside_port || one.protocol != protocol ||
+          !(one.inside == inside)) {
+        continue;
+      }
+      forward = &one;
+      found = floating;
+      return;
+    }
+  });
+  return found;
+}
+
 std::optional<Ip> TablesData::fixed_of(const FloatingIp& floating, const Port*& port) const {
   port = floating.state.port ? ports.named(*floating.state.port) : nullptr;
   if (port == nullptr) return std::nullopt;

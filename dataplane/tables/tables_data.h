@@ -128,6 +128,16 @@ struct FloatingIp {
   Handle network = kNone;
   Ip address;
   std::optional<Ip> fixed;  // absent: the port's first IPv4 address
+  struct Forward {
+    std::uint8_t protocol = 0;
+    std::uint16_t external_port = 0, inside_port = 0;
+    Ip inside;
+    std::string port;
+  };
+  std::vector<Forward> forwards;  // by protocol and external port
+
+  [[nodiscard]] const Forward* forward_of(std::uint8_t protocol, std::uint16_t external_port) const;
+  [[nodiscard]] bool leads_somewhere() const { return state.port || !forwards.empty(); }
 };
 
 struct NetworkMac {
@@ -205,7 +215,8 @@ class TablesData {
   PersistentMap<NetworkMac, Handle> port_by_mac, router_by_mac;
   PersistentMap<Ip, Handle> vtep_host;
   PersistentMap<NetworkIp, Handle> port_by_ip, router_by_ip, floating_by_ip;
-  PersistentMap<std::string, PersistentMap<Handle, bool>> floating_by_port;  // by the port's id
+  // By the port's id: floating IPs that stand for it, and those of which ports are forwarded to it.
+  PersistentMap<std::string, PersistentMap<Handle, bool>> floating_by_port, forwarding_by_port;
   PersistentMap<NetworkIp, std::uint32_t> group_addresses;  // how many ports of the group have the address
   PersistentMap<NetworkHost, PersistentMap<Handle, bool>> members;   // ports of a network on a host
   PersistentMap<Handle, PersistentMap<Handle, bool>> network_hosts;  // hosts with ports of the network
@@ -233,6 +244,10 @@ class TablesData {
   [[nodiscard]] const FloatingIp* floating_of(const Port& port, const Ip& fixed) const;
   // The fixed address that a floating IP stands for; none where its port is unknown here.
   [[nodiscard]] std::optional<Ip> fixed_of(const FloatingIp& floating, const Port*& port) const;
+  // The floating IP, and its port, that lead to `inside` and `inside_port` of `port`; null where none does.
+  [[nodiscard]] const FloatingIp* forwarding_to(const Port& port, const Ip& inside, std::uint8_t protocol,
+                                                std::uint16_t inside_port,
+                                                const FloatingIp::Forward*& forward) const;
   [[nodiscard]] bool group_has(Handle group, const Ip& ip) const {
     return group_addresses.contains({group, ip});
   }

@@ -46,7 +46,7 @@ class Routing : public TestBed {
   }
   void add_floating_ip() {
     StateDocument change;
-    change.floating_ip["f"] = FloatingIpState{"r", "a", "10.0.0.10", "public", "203.0.113.20"};
+    change.floating_ip["f"] = FloatingIpState{"r", "a", "10.0.0.10", "public", "203.0.113.20", {}};
     apply(change);
   }
 };

@@ -1,0 +1,73 @@
+#!/usr/bin/python3
+"""NAT as guests and the outside see it: port forwarding, hairpins, traceroute."""
+from lab import Lab, expect, network, port, state, subnet, wait_for
+
+EXTERNAL_MAC = "02:00:00:00:00:fe"
+
+with Lab() as lab:
+    desired = state()
+    desired["network"]["a"] = network()
+    desired["network"]["x"] = network({"type": "flat", "physical_network": "external"}, external=True)
+    desired["subnet"]["sa"] = subnet("a", "10.0.1.0/24", gateway="10.0.1.1")
+    desired["subnet"]["sx"] = subnet("x", "203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
+    desired["port"]["p1"] = port("a", 1, "sa", "10.0.1.11")
+    desired["port"]["p2"] = port("a", 2, "sa", "10.0.1.12")
+    desired["router"]["r"] = {
+        "admin_up": True, "routes": [],
+        "interfaces": [{"port": "ra", "network": "a", "mac": "fa:16:3e:00:01:01",
+                        "addresses": [{"subnet": "sa", "ip": "10.0.1.1"}]}],
+        "gateway": {"port": "rg", "network": "x", "mac": "fa:16:3e:00:01:03", "snat": True, "host": "node1",
+                    "addresses": [{"subnet": "sx", "ip": "203.0.113.10"}, {"subnet": "sx", "ip": "203.0.113.11"}]}}
+    desired["floating_ip"]["f"] = {
+        "router": "r", "network": "x", "floating_ip": "203.0.113.20", "port": None, "fixed_ip": None,
+        "port_forwardings": [{"protocol": "tcp", "external_port": 2222, "port": "p1", "internal_ip": "10.0.1.11",
+                              "internal_port": 22}]}
+    desired["floating_ip"]["g"] = {"router": "r", "network": "x", "floating_ip": "203.0.113.21", "port": "p2",
+                                   "fixed_ip": "10.0.1.12"}
+    one = lab.guest("one", desired["port"]["p1"], "10.0.1.11/24")
+    two = lab.guest("two", desired["port"]["p2"], "10.0.1.12/24")
+    for guest in (one, two):
+        guest.run("ip", "route", "add", "default", "via", "10.0.1.1")
+    outside = lab.namespace("outside")
+    desired["uplink"]["ext"] = {"device": lab.plug(outside, EXTERNAL_MAC), "physical_network": "external"}
+    outside.run("ip", "address", "add", "203.0.113.1/24", "dev", "eth0")
+    # A second hop, so that traceroute has something to find.
+    beyond = lab.namespace("beyond")
+    outside.run("ip", "link", "add", "far", "type", "veth", "peer", "name", "eth0", "netns", beyond.netns)
+    for namespace, device, address in ((outside, "far", "198.51.100.1/24"), (beyond, "eth0", "198.51.100.2/24")):
+        namespace.run("ip", "address", "add", address, "dev", device)
+        namespace.run("ip", "link", "set", device, "up")
+    outside.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    beyond.run("ip", "route", "add", "default", "via", "198.51.100.1")
+    plane = lab.dataplane(desired)
+
+    def serve(guest, text, number):
+        guest.start("sh", "-c", f"while true; do echo {text} | nc -lN {number}; done")
+        wait_for(lambda: f":{number} " in guest.run("ss", "-tln").stdout, f"the server {text}")
+
+    def read(namespace, address, number):
+        return namespace.run("nc", "-w", "3", address, str(number), check=False, input="").stdout.strip()
+
+    serve(one, "forwarded", 22)
+    serve(two, "floating", 80)
+
+    # Port forwarding: from outside, from the other guest, from the guest itself; no other port.
+    for namespace in (beyond, two, one):
+        wait_for(lambda n=namespace: read(n, "203.0.113.20", 2222) == "forwarded", f"port forwarding from {namespace.name}")
+    expect(read(beyond, "203.0.113.20", 22) == "", "a port that is not forwarded is reached")
+    expect(plane.drops("ext", "no_port_forwarding") >= 1, "its refusal is not counted")
+
+    # Hairpin: a guest without and the guest with the floating IP reach it.
+    for namespace in (beyond, one, two):
+        wait_for(lambda n=namespace: read(n, "203.0.113.21", 80) == "floating", f"the floating IP from {namespace.name}")
+
+    # Traceroute through the translation: the router, the next hop, the end; by UDP and by echo.
+    for guest in (one, two):
+        for flags in ([], ["-I"]):
+            out = guest.run("traceroute", "-n", "-q", "1", "-w", "2", *flags, "198.51.100.2").stdout
+            hops = [line.split()[1] for line in out.splitlines()[1:]]
+            expect(hops == ["10.0.1.1", "203.0.113.1", "198.51.100.2"], f"traceroute {flags} of {guest.name}:\n{out}")
+
+    # Without the forwarding there is no way in.
+    plane.apply({"floating_ip": {"f": None}})
+    expect(read(beyond, "203.0.113.20", 2222) == "", "a forwarding that is gone is served")
