@@ -221,8 +221,23 @@ void Engine::Impl::run(Item& item) {
   }
   if (record.last_seen != now()) record.last_seen = now();
   ++record.packets;
+  if ((program.operations & (kMetered | kMarkDscp)) != 0 &&
+      !pass_qos(item.packet, program, item.parsed, item.arrival.device)) {
+    return;
+  }
   run_program(program, item.packet->data, item.parsed);
   deliver(item.packet, program, item.arrival.device, static_cast<std::uint32_t>(item.hash >> 32U));
+}
+
+// False: over a limit, and dropped.
+bool Engine::Impl::pass_qos(Packet* packet, const Program& program, const Parsed& parsed,
+                            DeviceIndex device) {
+  if ((program.operations & kMetered) != 0 && !meters_.take(program.meters, packet->length, now_us_)) {
+    drop_packet(packet, device, DropReason::qos_limit);
+    return false;
+  }
+  if ((program.operations & kMarkDscp) != 0) mark_dscp(packet->data, parsed, program.dscp);
+  return true;
 }
 
 void Engine::Impl::process(Packet* const* packets, unsigned count, DeviceIndex in_device,

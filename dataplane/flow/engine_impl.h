@@ -12,6 +12,7 @@
 #include "dataplane/flow/encapsulation.h"
 #include "dataplane/flow/engine.h"
 #include "dataplane/flow/fragment_table.h"
+#include "dataplane/flow/meter_table.h"
 #include "dataplane/flow/neighbours.h"
 #include "dataplane/stages/stages.h"
 
@@ -57,6 +58,8 @@ class Engine::Impl {
                                                         Parsed& parsed, Arrival& arrival) const;
   void make_key(Item& item) const;
   void run(Item& item);
+  [[nodiscard]] bool pass_qos(Packet* packet, const Program& program, const Parsed& parsed,
+                              DeviceIndex device);
   [[nodiscard]] bool still_good(std::uint32_t slot);
   void begin(std::uint64_t now_us, Output& output);
   void end();
@@ -86,6 +89,7 @@ class Engine::Impl {
   // deliver.cc
   [[nodiscard]] std::optional<DropReason> compile_output(const Context& context, Program& program);
   void deliver(Packet* packet, const Program& program, DeviceIndex in_device, std::uint32_t entropy);
+  void compile_qos(const Context& context, Program& program);
   // fit.cc: a datagram that is too long for its way, in fragments.
   void deliver_cut(Packet* packet, const Context& context, const Program& program, std::uint32_t entropy);
   void push_vlan(Packet& packet, std::uint16_t vlan) const;
@@ -131,6 +135,7 @@ class Engine::Impl {
   std::vector<std::unique_ptr<Batch>> batches_;
   std::vector<DeviceIndex> filled_;
   FragmentTable fragments_;
+  MeterTable meters_;
   std::vector<Neighbours::Waiting> ready_;
   std::vector<std::pair<DeviceIndex, Mac>> device_macs_;
   std::vector<std::uint64_t> counted_id_;  // hash of the id that the device's counters belong to

@@ -73,6 +73,17 @@ std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed) {
   return fold128(h ^ words[6], 0x589965cc75374cc3ULL ^ seed);
 }
 
+void mark_dscp(std::uint8_t* data, const Parsed& parsed, std::uint8_t dscp) {
+  std::uint8_t* ip = data + parsed.l3_offset;
+  const std::uint16_t before = load16(ip);
+  if (parsed.l3 == L3::kIpv4) {
+    store16(ip, static_cast<std::uint16_t>((before & 0xff03U) | unsigned{dscp} << 2U));
+    apply_delta(ip + 10, delta16(before, load16(ip)));
+  } else if (parsed.l3 == L3::kIpv6) {
+    store16(ip, static_cast<std::uint16_t>((before & 0xf03fU) | unsigned{dscp} << 6U));
+  }
+}
+
 void run_program(const Program& program, std::uint8_t* data, const Parsed& parsed) {
   const std::uint32_t operations = program.operations;
   if ((operations & kSetMacs) != 0) {

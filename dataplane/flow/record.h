@@ -45,6 +45,8 @@ enum Operation : std::uint32_t {
   kPushVxlan = 128,
   kTracksTcp = 256,  // a segment with SYN, FIN or RST goes by the connection
   kClampMss = 512,   // of a SYN
+  kMetered = 1024,
+  kMarkDscp = 2048,
 };
 
 struct Program {
@@ -58,16 +60,18 @@ struct Program {
   std::uint16_t l4_delta = 0;       // addresses and ports
   Mac new_destination_mac, new_source_mac;
   std::uint8_t hops = 0;
-  std::uint8_t answers = 0;        // against the connection's first direction
+  std::uint8_t answers : 1 = 0;  // against the connection's first direction
+  std::uint8_t dscp : 6 = 0;
   std::uint16_t longest = 0xffff;  // frame that fits; what is longer takes the stages
   std::uint16_t mss = 0;           // for kClampMss
+  std::uint16_t meters = 0;        // a set of MeterTable
 };
 
 struct alignas(64) FlowRecord {
   FlowKey key;
   std::uint32_t epoch = 0;       // of the engine, when the program was last found good
   std::uint32_t connection = 0;  // kNoSlot: the record is free, and `version` links free ones
-  Program program;               // 46 bytes
+  Program program;               // 48 bytes
   std::uint32_t version = 0;     // of the tables, when it was compiled
   std::uint32_t last_seen = 0;   // in 2^20 us, about a second: written when it changes, not per packet
   std::uint64_t packets = 0;
@@ -76,6 +80,9 @@ static_assert(sizeof(FlowRecord) == 128);
 
 [[nodiscard]] FlowKey flow_key(const Parsed& parsed, DeviceIndex in_device, std::uint32_t segment);
 [[nodiscard]] std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed);
+
+// The DSCP of the frame's IP header; ECN and checksum stay right.
+void mark_dscp(std::uint8_t* data, const Parsed& parsed, std::uint8_t dscp);
 
 // Changes the frame at `data` (without outer header or tag) as the program says, checksums included.
 void run_program(const Program& program, std::uint8_t* data, const Parsed& parsed);

@@ -153,7 +153,24 @@ std::optional<DropReason> Engine::Impl::compile(const Context& context, Program&
     const unsigned headers = (parsed.l3 == L3::kIpv4 ? kIpv4Bytes : kIpv6Bytes) + kTcpBytes;
     program.mss = static_cast<std::uint16_t>(std::max(context.both_ways - static_cast<int>(headers), 8));
   }
+  compile_qos(context, program);
   return context.target == Target::kFlood ? std::nullopt : compile_output(context, program);
+}
+
+void Engine::Impl::compile_qos(const Context& context, Program& program) {
+  if (context.dscp) {
+    program.operations |= kMarkDscp;
+    program.dscp = *context.dscp & 63U;
+  }
+  if (context.meters.empty()) return;
+  auto set = meters_.set_of(context.meters);
+  if (!set) {  // all numbers are taken: begin again
+    meters_.clear();
+    forced_epoch_ = ++epoch_;
+    set = meters_.set_of(context.meters);
+  }
+  program.operations |= kMetered;
+  program.meters = *set;
 }
 
 std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context& context,
@@ -251,6 +268,7 @@ void Engine::Impl::slow_path(Item& item) {
       }
       if (context.quoted_source || context.quoted_destination)
         rewrite_quoted(context, item.packet->data, item.packet->length);
+      if (!pass_qos(item.packet, program, context.parsed, in_device)) break;
       run_program(program, item.packet->data, context.parsed);
       const bool syn = (context.parsed.tcp_flags & tcp_flag::kSyn) != 0 && context.parsed.l4_offset != 0;
       if (syn && (program.operations & kClampMss) != 0)

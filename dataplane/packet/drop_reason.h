@@ -30,7 +30,7 @@ namespace hanok::dataplane {
   X(unknown_destination) X(destination_down) X(same_device) X(reserved_group_address) X(no_segment)         \
   X(no_uplink) X(no_vtep) X(vtep_unreachable) X(router_down) X(no_route) X(ttl_exceeded)                    \
   X(to_router_unserved) X(gateway_elsewhere) X(snat_ports_exhausted) X(snat_no_binding) X(snat_protocol)    \
-  X(no_port_forwarding)                                                                                     \
+  X(no_port_forwarding) X(qos_limit)                                                                        \
   X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_scope)                           \
   /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
   X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_no_address) X(icmp_rate_limited)                 \

@@ -99,6 +99,19 @@ std::optional<DeviceState> device(const Json& item) {
   return DeviceState{type, text(*found, type == "vhost-user" ? "socket" : "device")};
 }
 
+std::optional<RateState> rate(const Json& item, const char* key) {
+  const Json* found = present(item, key);
+  if (found == nullptr) return {};
+  return RateState{optional_number(*found, "kbps").value_or(0),
+                   optional_number(*found, "burst_kbits").value_or(0)};
+}
+
+std::optional<QosState> qos(const Json& item) {
+  const Json* found = present(item, "qos");
+  if (found == nullptr) return {};
+  return QosState{rate(*found, "ingress"), rate(*found, "egress"), optional_number(*found, "dscp")};
+}
+
 PortState port(const Json& item) {
   PortState out;
   out.network = text(item, "network");
@@ -113,6 +126,7 @@ PortState port(const Json& item) {
   });
   out.admin_up = truth(item, "admin_up", true);
   out.device = device(item);
+  out.qos = qos(item);
   return out;
 }
 
@@ -160,6 +174,7 @@ FloatingIpState floating_ip(const Json& item) {
   out.fixed_ip = optional_text(item, "fixed_ip");
   out.network = text(item, "network");
   out.floating_ip = text(item, "floating_ip");
+  out.qos = qos(item);
   out.port_forwardings = list<PortForwardingState>(item, "port_forwardings", [](const Json& one) {
     return PortForwardingState{text(one, "protocol"), optional_number(one, "external_port").value_or(0),
                                text(one, "port"), text(one, "internal_ip"),

@@ -50,6 +50,13 @@ class ConnectionView {
   [[nodiscard]] virtual std::optional<std::uint16_t> free_port(ConnectionKey key) const = 0;
 };
 
+// A rate limit that a frame goes by; `egress` as seen from the guest.
+struct MeterUse {
+  ObjectRef owner;  // the port or floating IP
+  bool egress = false;
+  std::uint32_t kbps = 0, burst_kbits = 0;
+};
+
 class NeighbourView {
  public:
   virtual ~NeighbourView() = default;
@@ -149,6 +156,10 @@ struct Context {
   std::optional<Learned> learned;
   std::optional<Awaited> awaited;
   std::vector<std::uint8_t> reply;  // a whole frame, untagged
+
+  // Limits that it goes by, and the mark that it gets.
+  std::vector<MeterUse> meters;
+  std::optional<std::uint8_t> dscp;
 
   // For traces: the object that decided. Set by a stage before it returns.
   ObjectRef cause{0, kNone};

@@ -45,13 +45,12 @@ std::uint32_t way_back(const Context& context) {
   return std::min<std::uint32_t>(limit, kNoLimit);
 }
 
-// Who tells: the router that the frame was sent to, or, where there is none between, the destination.
+// Who tells: the router that the frame was sent to, or, where there is none, the destination.
 std::optional<Ip> teller(const Context& context) {
   const Parsed& parsed = context.parsed;
-  if (context.hops == 0) return parsed.ip_destination;
   const Router* router = context.tables.routers.at(
       context.tables.router_by_mac.get({context.in_network, parsed.destination}, kNone));
-  if (router == nullptr) return std::nullopt;
+  if (router == nullptr) return parsed.ip_destination;
   const bool v4 = parsed.l3 == L3::kIpv4;
   const auto of = [&](const RouterInterface& interface) -> std::optional<Ip> {
     if (interface.network != context.in_network || !(interface.mac == parsed.destination))

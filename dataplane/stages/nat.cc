@@ -1,6 +1,7 @@
 #include "dataplane/stages/nat.h"
 
 #include "dataplane/packet/headers.h"
+#include "dataplane/stages/qos.h"
 #include "dataplane/stages/routing.h"
 
 namespace hanok::dataplane {
@@ -96,6 +97,7 @@ std::optional<Forwarded> forwarded_source(const Context& context, const Router& 
 Verdict answer_forwarded(Context& context, const Forwarded& forwarded) {
   context.depend(Kind::kFloatingIp, forwarded.floating->handle);
   context.cause = ref(Kind::kFloatingIp, forwarded.floating->handle);
+  add_meter(context, context.cause, forwarded.floating->state.qos, true);
   context.ip_source = forwarded.floating->address;
   if (context.parsed.is_icmp_error()) {
     context.quoted_destination = {forwarded.floating->address, forwarded.external_port};
@@ -209,6 +211,7 @@ bool forward_port(Context& context, const Router& router, const FloatingIp& floa
 bool to_floating_ip(Context& context, const Router& router, const FloatingIp& floating, Verdict& verdict) {
   context.depend(Kind::kFloatingIp, floating.handle);
   context.cause = ref(Kind::kFloatingIp, floating.handle);
+  add_meter(context, context.cause, floating.state.qos, false);
   if (!floating.forwards.empty()) return forward_port(context, router, floating, verdict);
   const Port* port = nullptr;
   const auto fixed = context.tables.fixed_of(floating, port);
@@ -234,6 +237,7 @@ Verdict translate_outward(Context& context, const Router& router) {
   if (const FloatingIp* floating = floating_of_source(context, router)) {
     context.depend(Kind::kFloatingIp, floating->handle);
     context.cause = ref(Kind::kFloatingIp, floating->handle);
+    add_meter(context, context.cause, floating->state.qos, true);
     context.ip_source = floating->address;
     if (const auto inner = quoted_packet(context); inner && inner->l4_offset != 0) {
       context.quoted_destination = {floating->address, inner->destination_port};

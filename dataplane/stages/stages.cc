@@ -13,6 +13,7 @@ std::span<const Stage> slow_path() {
       {"route", stage_route},
       {"switch", stage_switch},
       {"ingress_policy", stage_ingress_policy},
+      {"qos", stage_qos},
       {"fit", stage_fit},
   };
   return kStages;

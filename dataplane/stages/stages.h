@@ -18,6 +18,7 @@ Verdict stage_egress_policy(Context& context);        // security groups of the 
 Verdict stage_route(Context& context);                // routers, floating IPs, source NAT
 Verdict stage_switch(Context& context);               // destination MAC -> port, VTEP, segment, or all
 Verdict stage_ingress_policy(Context& context);       // security groups of the receiving port
+Verdict stage_qos(Context& context);                  // rate limits and DSCP mark
 Verdict stage_fit(Context& context);                  // MTU: told of, cut, or held to by the MSS
 
 // May this station of the port use the address? (Its own, an allowed pair, or the link-local one of its MAC.)

@@ -68,6 +68,15 @@ struct DeviceState {
   std::string value;  // the socket, or the device string
   bool operator==(const DeviceState&) const = default;
 };
+struct RateState {
+  std::uint32_t kbps = 0, burst_kbits = 0;
+  bool operator==(const RateState&) const = default;
+};
+struct QosState {
+  std::optional<RateState> ingress, egress;  // seen from the guest
+  std::optional<std::uint32_t> dscp;         // 0 to 63; of what the guest sends
+  bool operator==(const QosState&) const = default;
+};
 struct PortState {
   std::string network, mac;
   std::vector<AddressState> addresses;
@@ -77,6 +86,7 @@ struct PortState {
   std::vector<AddressPairState> allowed_address_pairs;
   bool admin_up = true;
   std::optional<DeviceState> device;
+  std::optional<QosState> qos{};
   bool operator==(const PortState&) const = default;
 };
 struct RuleState {
@@ -122,6 +132,7 @@ struct FloatingIpState {
   std::optional<std::string> router, port, fixed_ip;
   std::string network, floating_ip;
   std::vector<PortForwardingState> port_forwardings{};  // instead of `port`
+  std::optional<QosState> qos{};
   bool operator==(const FloatingIpState&) const = default;
 };
 

@@ -153,6 +153,19 @@ TEST_F(Fit, RouterTellsByItsOwnAddressAndTheNetworksMtu) {
   EXPECT_EQ(load16(&seen[56]), 1360);
 }
 
+TEST_F(Fit, RouterTellsAlsoWhereItsGatewayIsElsewhere) {
+  StateDocument change;
+  RouterState router = tables->data().routers.named("r")->state;
+  router.gateway->host = "node2";
+  change.router["r"] = router;
+  apply(change);
+  Frame frame = to("10.1.0.10", protocol::kUdp, 1472);
+  frame.destination = ip("9.9.9.9");
+  const Bytes out = one(send("a", frame, {{"a mtu_exceeded", 1}}), "a");
+  EXPECT_EQ(to_string(parsed(out).ip_source), "10.0.0.1");
+  EXPECT_EQ(load16(&out[40]), 1450);
+}
+
 TEST_F(Fit, Ipv6IsToldPacketTooBig) {
   const Bytes out = one(send("a", to("2001:db8::c", protocol::kUdp, 1452), {{"a mtu_exceeded", 1}}), "a");
   const Parsed error = parsed(out);

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""Rate limits both ways and the DSCP mark, measured by iperf3 and tcpdump."""
+import json
+
+from lab import Lab, expect, frames, network, port, state, subnet, wait_for
+
+MBPS = 20
+
+with Lab() as lab:
+    desired = state()
+    desired["network"]["n"] = network()
+    desired["subnet"]["s"] = subnet("n", "10.0.0.0/24")
+    desired["port"]["p1"] = port("n", 1, "s", "10.0.0.11")
+    desired["port"]["p2"] = port("n", 2, "s", "10.0.0.12")
+    one = lab.guest("one", desired["port"]["p1"], "10.0.0.11/24")
+    two = lab.guest("two", desired["port"]["p2"], "10.0.0.12/24")
+    plane = lab.dataplane(desired)
+    two.start("iperf3", "-s")
+    wait_for(lambda: ":5201 " in two.run("ss", "-tln").stdout, "iperf3's server")
+
+    def limit(qos):
+        desired["port"]["p1"]["qos"] = qos
+        plane.apply({"port": {"p1": desired["port"]["p1"]}})
+
+    def udp_mbps(*options):
+        """What arrives of twice the limit, in Mbit/s of frames."""
+        out = one.run("iperf3", "-c", "10.0.0.12", "-u", "-b", f"{2 * MBPS}M", "-l", "1200", "-t", "3", "-J", *options,
+                      timeout=60).stdout
+        end = json.loads(out)["end"]["sum"]
+        return (end["packets"] - end["lost_packets"]) * (1200 + 42) * 8 / end["seconds"] / 1e6
+
+    def tcp_mbps(*options):
+        out = one.run("iperf3", "-c", "10.0.0.12", "-t", "3", "-J", *options, timeout=60).stdout
+        return json.loads(out)["end"]["sum_received"]["bits_per_second"] / 1e6
+
+    free = udp_mbps()
+    expect(free > 1.5 * MBPS, f"{free:.1f} Mbit/s without a limit: this machine is too slow to tell")
+    rate = {"kbps": MBPS * 1000, "burst_kbits": 2000}  # a tenth of a second
+    for direction, options in (("egress", ()), ("ingress", ("-R",))):
+        limit({direction: rate})
+        got = udp_mbps(*options)
+        # Over three seconds the burst adds 3 %.
+        expect(0.85 * MBPS < got < 1.1 * MBPS, f"{direction}: {got:.1f} Mbit/s of UDP at a limit of {MBPS}")
+        got_tcp = tcp_mbps(*options)
+        expect(0.5 * MBPS < got_tcp < 1.15 * MBPS, f"{direction}: {got_tcp:.1f} Mbit/s of TCP at a limit of {MBPS}")
+        print(f"{direction}: limit {MBPS}, UDP {got:.1f}, TCP {got_tcp:.1f} Mbit/s")
+    expect(plane.drops("p1", "qos_limit") > 0 and plane.drops("p2", "qos_limit") > 0, "drops are not counted")
+
+    limit({"dscp": 46})
+    seen = lab.capture("eth0", "icmp[0] == 8", two)
+    expect(one.ping("10.0.0.12") == 3, "no ping")
+    marks = wait_for(lambda: {frame["IP"].tos for frame in frames(seen)}, "marked frames")
+    expect(marks == {46 << 2}, f"marks: {marks}")
+    limit(None)
+    expect(tcp_mbps() > 2 * MBPS, "a limit that is gone limits")
