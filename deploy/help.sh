@@ -12,6 +12,7 @@ cmd_help() {
     build) help_build ;;
     settings) help_settings ;;
     ceph | libvirt) help_parts ;;
+    trace | metrics) help_inspect ;;
     *) die "no help about '$1'" ;;
   esac
 }
@@ -27,6 +28,8 @@ Hanok: an OpenStack-style networking and storage node on one machine.
   ./hanok perf SUITE           measure; SUITE is packet, volume or api
   ./hanok build [PRESET]       only build; PRESET is release (default), debug or asan
   ./hanok ceph|libvirt ACTION  up, down or status of one part alone
+  ./hanok trace PORT K=V...    what each stage of the data plane decides about a described packet, and why
+  ./hanok metrics              the data plane's counters in Prometheus' text format
   ./hanok help [COMMAND]       more about one of these; `help settings` lists what can be set
 
   --state DIR                  the node's folder (default /var/lib/hanok); each folder is a node of its own
@@ -90,6 +93,23 @@ help_build() {
 ./hanok build [release|debug|asan]
 
 Builds to build/PRESET, programs in build/PRESET/bin.
+TEXT
+}
+
+help_inspect() {
+  cat <<'TEXT'
+./hanok trace PORT KEY=VALUE...
+
+Runs a described packet, as if it came in by PORT (a port's or uplink's id, see `status` of hanok-dpctl), through the stages of
+the data plane of this node, and says for each what it decided and which object was the cause. Nothing is sent or changed.
+Keys: src_mac dst_mac src_ip dst_ip protocol (tcp, udp, icmp or a number) src_port dst_port; or frame=HEX.
+
+  ./hanok trace PORT src_mac=fa:16:3e:00:00:01 dst_mac=fa:16:3e:00:00:02 src_ip=10.0.0.5 dst_ip=10.0.0.6 protocol=tcp dst_port=22
+
+./hanok metrics
+
+All counters of the data plane in Prometheus' text format: per port and uplink with named drops, flows, memory. Nothing
+listens for a scraper; write it to a file of node_exporter's textfile collector, for example.
 TEXT
 }
 
