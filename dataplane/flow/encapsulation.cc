@@ -38,17 +38,4 @@ void EncapsulationTable::set_next_hop(const Ip& vtep, const Mac& mac) {
   }
 }
 
-void encapsulate(const Encapsulation& encapsulation, Packet& packet, std::uint32_t entropy) {
-  const std::uint16_t inner = packet.length;
-  packet.push(kVxlanOverhead);
-  std::memcpy(packet.data, encapsulation.header.data(), kVxlanOverhead);
-  std::uint8_t* ip = packet.data + kEthernetBytes;
-  const auto total = static_cast<std::uint16_t>(inner + kVxlanOverhead - kEthernetBytes);
-  store16(ip + 2, total);
-  store16(ip + 10, static_cast<std::uint16_t>(~fold(std::uint64_t{encapsulation.partial_sum} + total)));
-  std::uint8_t* udp = ip + kIpv4Bytes;
-  store16(udp, static_cast<std::uint16_t>(0xc000U | (entropy & 0x3fffU)));  // RFC 7348, 5: 49152 to 65535
-  store16(udp + 4, static_cast<std::uint16_t>(total - kIpv4Bytes));
-}
-
 }  // namespace hanok::dataplane

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dataplane/packet/address.h"
+#include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
 
@@ -43,6 +44,17 @@ class EncapsulationTable {
 };
 
 // Puts the outer header before the packet; needs 50 bytes of headroom. `entropy` chooses the source port.
-void encapsulate(const Encapsulation& encapsulation, Packet& packet, std::uint32_t entropy);
+inline void encapsulate(const Encapsulation& encapsulation, Packet& packet, std::uint32_t entropy) {
+  const std::uint32_t total = packet.length + kVxlanOverhead - kEthernetBytes;
+  packet.push(kVxlanOverhead);
+  std::uint8_t* data = packet.data;
+  std::memcpy(data, encapsulation.header.data(), kVxlanOverhead);
+  std::uint8_t* ip = data + kEthernetBytes;
+  store16(ip + 2, static_cast<std::uint16_t>(total));
+  store16(ip + 10, static_cast<std::uint16_t>(~fold(std::uint64_t{encapsulation.partial_sum} + total)));
+  std::uint8_t* udp = ip + kIpv4Bytes;
+  store16(udp, static_cast<std::uint16_t>(0xc000U | (entropy & 0x3fffU)));  // RFC 7348, 5: 49152 to 65535
+  store16(udp + 4, static_cast<std::uint16_t>(total - kIpv4Bytes));
+}
 
 }  // namespace hanok::dataplane

@@ -73,6 +73,7 @@ void Engine::Impl::end() {
     flush(batch);
   }
   filled_.clear();
+  last_batch_ = nullptr;
   counters.flow_records.reset();
   counters.flow_records.add(connections_.live_records());
   counters.connections.reset();
@@ -112,8 +113,11 @@ void Engine::Impl::drop_packet(Packet* packet, DeviceIndex device, DropReason re
 Engine::Impl::Batch& Engine::Impl::batch_of(DeviceIndex device) {
   if (device >= batches_.size()) batches_.resize(device + 1U);
   if (!batches_[device]) batches_[device] = std::make_unique<Batch>();
-  batches_[device]->device = device;
-  return *batches_[device];
+  Batch& batch = *batches_[device];
+  batch.device = device;
+  if (!batch.listed) filled_.push_back(device), batch.listed = true;
+  last_batch_ = &batch;
+  return batch;
 }
 
 void Engine::Impl::flush(Batch& batch) {

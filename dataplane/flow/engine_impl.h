@@ -46,7 +46,8 @@ class Engine::Impl {
     bool matchable = false;  // may have a record
     // Of a plain frame (fast_path.cc), of which `parsed` and `arrival` are not filled.
     bool plain = false;
-    std::uint8_t ttl = 0, tcp_flags = 0;
+    bool is_ipv4 = false;
+    std::uint8_t ttl = 0, protocol = 0;
     DeviceIndex device = kNoDevice;
     std::uint16_t skip = 0, inner_length = 0;  // bytes of an outer header, and of what is in it
     std::uint32_t candidate = kNoSlot;
@@ -116,8 +117,7 @@ class Engine::Impl {
     std::array<Packet*, 64> packets;
   };
   void transmit(Packet* packet, DeviceIndex device) {
-    Batch& batch = device < batches_.size() && batches_[device] ? *batches_[device] : batch_of(device);
-    if (!batch.listed) filled_.push_back(device), batch.listed = true;
+    Batch& batch = last_batch_ != nullptr && last_batch_->device == device ? *last_batch_ : batch_of(device);
     batch.bytes += packet->length;
     batch.packets[batch.count++] = packet;
     if (batch.count == batch.packets.size()) flush(batch);
@@ -134,6 +134,7 @@ class Engine::Impl {
   Neighbours neighbours_;
   std::vector<std::unique_ptr<Batch>> batches_;
   std::vector<DeviceIndex> filled_;
+  Batch* last_batch_ = nullptr;  // listed
   FragmentTable fragments_;
   MeterTable meters_;
   std::vector<Neighbours::Waiting> ready_;

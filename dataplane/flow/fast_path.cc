@@ -1,6 +1,8 @@
 // The fast path: what most frames are, UDP or TCP over IP without options, tags or fragments, from a guest or
 // out of VXLAN. Read in one pass with fixed offsets; nothing of the frame is changed before its record is
 // found, so that whatever is out of the ordinary is handed to the general path as it came.
+#include <bit>
+
 #include "dataplane/flow/engine_impl.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
@@ -19,7 +21,7 @@ T raw(const std::uint8_t* p) {
 }
 
 // The sum of a header of 20 bytes is all ones when it is right (RFC 1071: byte order does not matter).
-bool ipv4_sum_is_good(const std::uint8_t* ip) {
+inline bool ipv4_sum_is_good(const std::uint8_t* ip) {
   const std::uint64_t a = raw<std::uint64_t>(ip), b = raw<std::uint64_t>(ip + 8);
   std::uint64_t sum =
       (a & 0xffffffffU) + (a >> 32U) + (b & 0xffffffffU) + (b >> 32U) + raw<std::uint32_t>(ip + 16);
@@ -29,22 +31,21 @@ bool ipv4_sum_is_good(const std::uint8_t* ip) {
 }
 
 // TCP and UDP headers that the general path would not refuse. `left`: bytes of the datagram from L4 on.
-bool l4_is_plain(const std::uint8_t* l4, unsigned protocol, unsigned left, std::uint8_t& tcp_flags) {
-  tcp_flags = 0;
+inline bool l4_is_plain(const std::uint8_t* l4, unsigned protocol, unsigned left) {
   if (protocol == protocol::kUdp) {
     const unsigned length = left >= kUdpBytes ? load16(l4 + 4) : 0;
     return length >= kUdpBytes && length <= left;
   }
   if (protocol != protocol::kTcp || left < kTcpBytes) return false;
   const unsigned header = (l4[12] >> 4U) * 4U;
-  tcp_flags = l4[13] & 0x3fU;
+  const unsigned tcp_flags = l4[13];
   // Set-up and tear-down are looked at with care.
   constexpr unsigned kSignals = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
   return header >= kTcpBytes && header <= left && (tcp_flags & kSignals) == 0 &&
          (tcp_flags & tcp_flag::kAck) != 0;
 }
 
-bool ipv4_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
+inline bool ipv4_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
   const std::uint8_t* ip = frame + kEthernetBytes;
   if (length < kIpv4L4 + kUdpBytes || ip[0] != 0x45) return false;
   const unsigned total = load16(ip + 2);
@@ -69,44 +70,46 @@ bool ipv6_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
 
 }  // namespace
 
-// The inner part of a frame: key and hash, if it is a plain one. `skip` bytes are before it.
+// The inner part of a frame: key and hash, if it is a plain one. The key is made of whole words in registers:
+// written member by member, it could not be read back as words at once (a failed store forwarding costs more
+// than the hash).
 bool Engine::Impl::read_plain(Item& item, const std::uint8_t* frame, unsigned length,
                               std::uint32_t segment) const {
-  FlowKey& key = item.key;
   if (((frame[0] | frame[6]) & 1U) != 0) return false;  // group addresses
+  static_assert(std::endian::native == std::endian::little);
   const auto ethertype = raw<std::uint16_t>(frame + 12);
-  unsigned left = 0, l4 = kIpv4L4, protocol = 0;
+  std::uint64_t words[7];
+  unsigned left = 0, l4 = kIpv4L4, protocol = 0, family = 4;
   if (ethertype == __builtin_bswap16(ethertype::kIpv4)) {
     if (!ipv4_is_plain(frame, length, left)) return false;
     protocol = frame[kEthernetBytes + 9];
-    // As Ip::v4_from writes it, in two words: ten zeros, two times 0xff, the address.
-    const std::uint64_t addresses = raw<std::uint64_t>(frame + kEthernetBytes + 12);
-    const std::uint64_t source[2] = {0, addresses << 32U | 0xffff0000U};
-    const std::uint64_t destination[2] = {0, (addresses & 0xffffffff00000000U) | 0xffff0000U};
-    std::memcpy(key.source.bytes.data(), source, 16);
-    std::memcpy(key.destination.bytes.data(), destination, 16);
     item.ttl = frame[kEthernetBytes + 8];
+    // As Ip::v4_from writes it: ten zeros, two times 0xff, the address.
+    const auto addresses = raw<std::uint64_t>(frame + kEthernetBytes + 12);
+    words[0] = words[2] = 0;
+    words[1] = addresses << 32U | 0xffff0000U;
+    words[3] = (addresses & 0xffffffff00000000U) | 0xffff0000U;
   } else if (ethertype == __builtin_bswap16(ethertype::kIpv6)) {
     if (!ipv6_is_plain(frame, length, left)) return false;
     protocol = frame[kEthernetBytes + 6];
-    l4 = kIpv6L4;
-    std::memcpy(key.source.bytes.data(), frame + kEthernetBytes + 8, 16);
-    std::memcpy(key.destination.bytes.data(), frame + kEthernetBytes + 24, 16);
     item.ttl = frame[kEthernetBytes + 7];
+    l4 = kIpv6L4;
+    family = 6;
+    std::memcpy(words, frame + kEthernetBytes + 8, 32);
   } else {
     return false;
   }
-  if (!l4_is_plain(frame + l4, protocol, left, item.tcp_flags)) return false;
-  const auto ports = raw<std::uint32_t>(frame + l4);
-  key.source_port = __builtin_bswap16(static_cast<std::uint16_t>(ports));
-  key.destination_port = __builtin_bswap16(static_cast<std::uint16_t>(ports >> 16U));
-  std::memcpy(key.destination_mac.bytes.data(), frame, 6);
-  std::memcpy(key.source_mac.bytes.data(), frame + 6, 6);
-  key.in_device = item.device;
-  key.protocol = static_cast<std::uint8_t>(protocol);
-  key.family = l4 == kIpv4L4 ? 4 : 6;
-  key.segment = segment;
-  item.hash = hash_of(key, connections_.seed());
+  if (!l4_is_plain(frame + l4, protocol, left)) return false;
+  const std::uint32_t ports =
+      __builtin_bswap32(raw<std::uint32_t>(frame + l4));  // destination in the low half
+  words[4] = (ports >> 16U) | std::uint64_t{ports & 0xffffU} << 16U |
+             std::uint64_t{raw<std::uint32_t>(frame)} << 32U;  // the destination MAC's first four bytes
+  words[5] = raw<std::uint64_t>(frame + 4);                    // its last two, and the source MAC
+  words[6] = item.device | protocol << 16U | family << 24U | std::uint64_t{segment} << 32U;
+  item.protocol = static_cast<std::uint8_t>(protocol);
+  item.is_ipv4 = family == 4;
+  item.hash = hash_words(words, connections_.seed());
+  std::memcpy(&item.key, words, sizeof words);
   return true;
 }
 
@@ -204,16 +207,25 @@ bool Engine::Impl::run_plain(Item& item) {
     program.new_destination_mac.write(data);
     program.new_source_mac.write(data + 6);
   }
-  if (item.key.family == 4) {
-    rewrite_ipv4(program, data + kEthernetBytes, item.key.protocol);
+  if (item.is_ipv4) {
+    rewrite_ipv4(program, data + kEthernetBytes, item.protocol);
   } else if ((program.operations & kDecrementTtl) != 0) {
     data[kEthernetBytes + 7] = static_cast<std::uint8_t>(data[kEthernetBytes + 7] - program.hops);
   }
   if ((program.operations & (kPushVlan | kPushVxlan)) == 0) {
     transmit(&packet, program.out_device);
-  } else {
-    deliver(&packet, program, item.device, static_cast<std::uint32_t>(item.hash >> 32U));
+    return true;
   }
+  if ((program.operations & kPushVxlan) != 0) {
+    const Encapsulation& outer = encapsulations_.at(program.encapsulation);
+    if (outer.ready && packet.headroom >= kVxlanOverhead &&
+        packet.length + kVxlanOverhead - kEthernetBytes <= outer.mtu) {
+      encapsulate(outer, packet, static_cast<std::uint32_t>(item.hash >> 32U));
+      transmit(&packet, outer.device);
+      return true;
+    }
+  }
+  deliver(&packet, program, item.device, static_cast<std::uint32_t>(item.hash >> 32U));
   return true;
 }
 

@@ -61,16 +61,7 @@ FlowKey flow_key(const Parsed& parsed, DeviceIndex in_device, std::uint32_t segm
 std::uint64_t hash_of(const FlowKey& key, std::uint64_t seed) {
   std::uint64_t words[7];
   std::memcpy(words, &key, sizeof words);
-  // Multiply and fold 128 bits, two words at a time; the seed keeps guests from choosing their bucket.
-  const auto fold128 = [](std::uint64_t a, std::uint64_t b) {
-    __extension__ using Wide = unsigned __int128;
-    const Wide product = static_cast<Wide>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-  };
-  std::uint64_t h = fold128(words[0] ^ seed, words[1] ^ 0xa0761d6478bd642fULL);
-  h ^= fold128(words[2] ^ seed, words[3] ^ 0xe7037ed1a0b428dbULL);
-  h = fold128(h ^ words[4], words[5] ^ 0x8ebc6af09c88c6e3ULL ^ seed);
-  return fold128(h ^ words[6], 0x589965cc75374cc3ULL ^ seed);
+  return hash_words(words, seed);
 }
 
 void mark_dscp(std::uint8_t* data, const Parsed& parsed, std::uint8_t dscp) {
