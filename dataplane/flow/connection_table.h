@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/flow/hash_index.h"
+#include "dataplane/flow/huge_allocator.h"
 #include "dataplane/flow/record.h"
 #include "dataplane/stages/context.h"
 
@@ -125,10 +126,10 @@ class ConnectionTable final : public ConnectionView {
   std::uint64_t seed_;
   std::uint32_t per_owner_;
   HashIndex flows_, names_;
-  std::vector<FlowRecord> records_;
+  std::vector<FlowRecord, HugeAllocator<FlowRecord>> records_;
   std::vector<std::vector<ObjectRef>> depends_;  // cold: looked at after a change of the tables
-  std::vector<Connection> connections_;
-  std::vector<KeyEntry> keys_;
+  std::vector<Connection, HugeAllocator<Connection>> connections_;
+  std::vector<KeyEntry, HugeAllocator<KeyEntry>> keys_;
   std::uint32_t free_record_ = 0, free_connection_ = 0, free_key_ = 0;
   std::uint32_t live_ = 0, live_records_ = 0;
   std::vector<std::uint32_t> wheel_;

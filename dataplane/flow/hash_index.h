@@ -8,6 +8,8 @@
 #include <cstring>
 #include <vector>
 
+#include "dataplane/flow/huge_allocator.h"
+
 namespace hanok::dataplane {
 
 inline constexpr std::uint32_t kNoSlot = 0xffffffffU;
@@ -103,7 +105,7 @@ class HashIndex {
 
   std::uint32_t mask_ = 0;
   std::uint32_t turn_ = 0;
-  std::vector<Bucket> buckets_;
+  std::vector<Bucket, HugeAllocator<Bucket>> buckets_;
   std::vector<Stashed> stash_;
 };
 
