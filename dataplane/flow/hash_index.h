@@ -24,8 +24,8 @@ class HashIndex {
   }
 
   void prefetch(std::uint64_t hash) const {
+    // The second choice is seldom needed while the table is not nearly full; fetching it always costs more.
     __builtin_prefetch(&buckets_[bucket_of(hash)]);
-    __builtin_prefetch(&buckets_[other(bucket_of(hash), signature(hash))]);
   }
   // The first slot whose signature fits: what to prefetch before `find`. kNoSlot: certainly absent (but for
   // the stash).

@@ -8,6 +8,7 @@ from machine import wait_for
 
 ENOUGH_BYTES = 12 << 20  # at least 8,000 frames of the largest size
 SAMPLE = 240
+LOST = 0.1  # of the sample, while flows are set up at full rate; frames that are wrong: none
 
 
 class Wrong(Exception):
@@ -71,7 +72,7 @@ def check_frames(scenario, sent, received):
             check_outer(scenario, frame)
             seen[key].add(inner)
     missing = sum(len(frames - seen.get(key, set())) for key, frames in wanted.items())
-    if missing:
+    if missing > LOST * sum(map(len, wanted.values())):
         raise Wrong(f"{missing} of {sum(map(len, wanted.values()))} sampled frames did not come out")
     return len(wanted)
 
