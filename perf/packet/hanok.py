@@ -19,6 +19,12 @@ def device(name, capture=None, sink=None, endless=True):
     return f"{name},tx_pcap={sink}" if sink else f"{name},no-rx=1"
 
 
+def arp_answer():
+    ours, other = captures.mac(scenarios.VTEP_MAC), captures.mac(scenarios.OTHER_VTEP_MAC)
+    return ours + other + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + other + \
+        captures.ip(scenarios.OTHER_VTEP) + ours + captures.ip(scenarios.VTEP)
+
+
 class Hanok:
     def __init__(self, machine, binary, name="hanok"):
         self.machine, self.binary, self.name, self.process = machine, binary, name, None
@@ -53,13 +59,11 @@ class Hanok:
         self.process.prefer()
         wait_for(lambda: self.process.must_live() or self.packets() > 0, f"frames from {self.name}")
 
-    def _answers(self, folder):
+    @staticmethod
+    def _answers(folder):
         """A capture with the ARP answer of the other VTEP, which no net_null could give; good for three minutes."""
         path = os.path.join(folder, "arp.pcap")
-        ours, other = captures.mac(scenarios.VTEP_MAC), captures.mac(scenarios.OTHER_VTEP_MAC)
-        arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + other + captures.ip(scenarios.OTHER_VTEP) + ours + \
-            captures.ip(scenarios.VTEP)
-        captures.write(path, [ours + other + b"\x08\x06" + arp])
+        captures.write(path, [arp_answer()])
         return path
 
     def _connect(self, control):
