@@ -8,6 +8,9 @@ guest_hash() {
 
 guest_image() { say "$STATE/guest/cirros-$(guest_hash).img"; }
 
+# For the controller's first image, and for the trial of KVM.
+guest_is_needed() { node_is_controller || [[ $(setting virt) == auto ]]; }
+
 guest_up() {
   local image
   image=$(guest_image)
@@ -25,6 +28,7 @@ guest_up() {
 virt_up() {
   local wanted known=$STATE/guest/virt key
   wanted=$(setting virt)
+  mkdir -p "$STATE/guest"
   if [[ $wanted != auto ]]; then
     say "$wanted" >"$known"
   else

@@ -21,6 +21,28 @@ Host from_row(const store::Row& row, std::int64_t now_us) {
   return out;
 }
 
+// A tunnel end belongs to one host: the one that announces it takes it from hosts that are silent
+// (reinstalled under another name, moved), or the others would go on sending to neither.
+Status take_vtep(store::Tx& tx, const Host& host, bool news) {
+  if (host.vtep.empty()) return {};
+  HANOK_TRY(rows, tx.query("SELECT name, last_seen_us FROM hosts WHERE vtep = ? AND name <> ? ORDER BY name",
+                           {host.vtep, host.name}));
+  for (const store::Row& row : rows) {
+    const std::string other = row.text("name");
+    if (host.last_seen_us - row.integer("last_seen_us") < kAliveUs) {
+      if (news)
+        spdlog::warn("bus: hosts {} and {} both announce the tunnel end {}", host.name, other, host.vtep);
+      continue;
+    }
+    spdlog::warn("bus: host {} takes the tunnel end {} from {}, which is silent", host.name, host.vtep,
+                 other);
+    HANOK_TRY(changed, tx.execute("UPDATE hosts SET vtep = '' WHERE name = ?", {other}));
+    HANOK_ASSERT(changed == 1);
+    HANOK_CHECK(tx.touch("host", other));
+  }
+  return {};
+}
+
 }  // namespace
 
 store::Module bus_module() {
@@ -52,6 +74,7 @@ Status announce_host(store::Tx& tx, const Host& host) {
           {host.name, roles, host.vtep, host.vcpus, host.ram_mib, host.disk_gib, host.last_seen_us,
            host.details}));
   HANOK_ASSERT(rows == 1);
+  HANOK_CHECK(take_vtep(tx, host, changed));
   // A heartbeat is no news to the other hosts; a new tunnel end is.
   if (!changed) return {};
   spdlog::info("bus: host {} with {}, tunnel end {}", host.name, dump_json(roles), host.vtep);

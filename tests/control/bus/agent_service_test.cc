@@ -189,6 +189,22 @@ TEST_F(AgentServiceTest, a_new_tunnel_end_is_news_and_a_heartbeat_is_not) {
   EXPECT_EQ(changes("b", seen)["objects"]["host"]["a"]["vtep"], "192.0.2.9");
 }
 
+TEST_F(AgentServiceTest, a_tunnel_end_is_taken_from_a_silent_host_and_not_from_one_that_lives) {
+  announce("old", "192.0.2.1");
+  clock_.advance_us(20'000'000);
+  announce("new", "192.0.2.1");
+  EXPECT_EQ(changes("b", 0)["objects"]["host"]["old"]["vtep"], "192.0.2.1");
+  const std::int64_t seen = changes("b", 0)["generation"];
+  clock_.advance_us(11'000'000);
+  announce("new", "192.0.2.1");  // a heartbeat
+  const Json after = changes("b", seen)["objects"]["host"];
+  ASSERT_TRUE(after.contains("old"));
+  EXPECT_TRUE(after["old"].is_null());
+  EXPECT_EQ(changes("b", 0)["objects"]["host"]["new"]["vtep"], "192.0.2.1");
+  announce("old", "192.0.2.5");  // it is back, at another address
+  EXPECT_EQ(changes("b", 0)["objects"]["host"]["old"]["vtep"], "192.0.2.5");
+}
+
 TEST_F(AgentServiceTest, a_question_is_answered_while_the_asker_waits) {
   Result<Json> answer = Json();
   std::thread asker([&] { answer = sessions_.ask("a", "console", {{"lines", 5}}, 20'000); });
