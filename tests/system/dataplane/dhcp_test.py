@@ -3,14 +3,15 @@
 import os
 import re
 
-from lab import Lab, expect, network, port, state, subnet
+from lab import Lab, expect, network, port, state, subnet, wait_for
 
-# Both clients call a script with what they were given in the environment; this one writes it down and sets the address.
+# Both clients call a script with what they were given in the environment; this one sets the address and writes it down
+# last, in one move: a reader sees all of it or none.
 SCRIPT = """#!/bin/sh
-env > {out}
 [ -n "$new_ip_address" ] && ip address replace "$new_ip_address/24" dev eth0
 [ "$1" = bound ] && ip address replace "$ip/24" dev eth0
 [ "$reason" = PREINIT ] && ip link set eth0 up
+env > {out}.new && mv {out}.new {out}
 exit 0
 """
 
@@ -41,12 +42,16 @@ with Lab() as lab:
     conf = os.path.join(lab.folder, "dhclient.conf")
     with open(conf, "w", encoding="utf-8") as file:
         file.write("request subnet-mask, routers, domain-name-servers, interface-mtu, host-name;\ntimeout 15;\n")
-    one.run("dhclient", "-1", "-v", "-4", "-sf", path, "-cf", conf, "-lf", path + ".lease", "-pf", path + ".pid", "eth0",
-            timeout=40)
-    with open(path + ".pid", encoding="utf-8") as file:
-        pid = int(file.read())
-    lab.defer(lambda: os.kill(pid, 15))
-    got = lease(path + ".env")
+    # In the foreground: a dhclient that leaves for the background still has its pid file to write when its parent ends.
+    client = one.start("dhclient", "-1", "-d", "-4", "-sf", path, "-cf", conf, "-lf", path + ".lease",
+                       "-pf", path + ".pid", "eth0")
+
+    def bound():
+        expect(client.poll() is None, f"dhclient ended with {client.poll()}")
+        given = lease(path + ".env") if os.path.exists(path + ".env") else {}
+        return given if given.get("reason") == "BOUND" else None
+
+    got = wait_for(bound, "a lease for dhclient", 40)
     expect(got.get("new_ip_address") == "10.0.0.11", f"dhclient: {got}")
     expect(got.get("new_subnet_mask") == "255.255.255.0", f"mask: {got}")
     expect(got.get("new_routers") == "10.0.0.1", f"gateway: {got}")
