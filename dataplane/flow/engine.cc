@@ -182,9 +182,8 @@ bool Engine::Impl::receive(Item& item, bool from_uplink) {
   return true;
 }
 
-bool Engine::Impl::still_good(std::uint32_t slot) {
+bool Engine::Impl::good_again(std::uint32_t slot) {
   FlowRecord& record = connections_.record(slot);
-  if (record.epoch == epoch_) return true;
   if (record.epoch < forced_epoch_) return false;
   for (const ObjectRef& object : connections_.depends(slot)) {
     if (data().version_of(object) > record.version) return false;

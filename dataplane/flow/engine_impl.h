@@ -61,7 +61,11 @@ class Engine::Impl {
   void run(Item& item);
   [[nodiscard]] bool pass_qos(Packet* packet, const Program& program, const Parsed& parsed,
                               DeviceIndex device);
-  [[nodiscard]] bool still_good(std::uint32_t slot);
+  // Is what the record was made from still so? Looked at once per change of tables or neighbours.
+  [[nodiscard]] bool still_good(std::uint32_t slot) {
+    return connections_.record(slot).epoch == epoch_ || good_again(slot);
+  }
+  [[nodiscard]] bool good_again(std::uint32_t slot);
   void begin(std::uint64_t now_us, Output& output);
   void end();
   void drop_packet(Packet* packet, DeviceIndex device, DropReason reason);
