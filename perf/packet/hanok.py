@@ -59,6 +59,17 @@ class Hanok:
         self.process.prefer()
         wait_for(lambda: self.process.must_live() or self.packets() > 0, f"frames from {self.name}")
 
+    def start_bare(self):
+        """Without devices and huge pages, for what the control socket does."""
+        folder = os.path.join(self.machine.folder, self.name)
+        os.makedirs(folder, exist_ok=True)
+        control = os.path.join(folder, "dp.sock")
+        self.process = self.machine.start(
+            self.binary, "--socket", control, "--no-huge", "--huge-mib", "64", "--lcores",
+            str(self.machine.worker_cpu), "--log-level", "warn", log=os.path.join(folder, "log"))
+        self._connect(control)
+        self.process.prefer()
+
     @staticmethod
     def _answers(folder):
         """A capture with the ARP answer of the other VTEP, which no net_null could give; good for three minutes."""
