@@ -25,7 +25,10 @@ class Forwarding:
 
     def capture(self, scenario, flows, size):
         path = os.path.join(self.machine.folder, f"{scenario.name}-{flows}-{size}.pcap")
-        captures.write(path, captures.make(flows, size, scenario.generator()))
+        if self.options.capture:
+            captures.write(path, captures.read(self.options.capture))
+        else:
+            captures.write(path, captures.make(flows, size, scenario.generator()))
         return path, captures.read(path)
 
     def run(self, scenario, flows, size, result):

@@ -8,7 +8,7 @@ from machine import wait_for
 
 ENOUGH_BYTES = 12 << 20  # at least 8,000 frames of the largest size
 SAMPLE = 240
-LOST = 0.1  # of the sample, while flows are set up at full rate; frames that are wrong: none
+LOST = 0.25  # of the sample, while flows are set up at full rate; frames that are wrong: none
 
 
 class Wrong(Exception):
