@@ -1,10 +1,14 @@
+#include "control/network/floating_ips.h"
+
 #include "common/uuid.h"
 #include "control/network/body.h"
 #include "control/network/errors.h"
 #include "control/network/handlers.h"
 #include "control/network/listing.h"
 #include "control/network/networks.h"
+#include "control/network/port_forwardings.h"
 #include "control/network/ports.h"
+#include "control/network/qos.h"
 #include "control/network/quotas.h"
 
 namespace hanok::network {
@@ -18,15 +22,22 @@ const Fields& floating_ip_fields() {
       {"port_id", FieldType::kUuidOrNull, kPost | kPut},
       {"fixed_ip_address", FieldType::kTextOrNull, kPost | kPut},
       {"description", FieldType::kText, kPost | kPut},
+      {"qos_policy_id", FieldType::kUuidOrNull, kPost | kPut},
   };
   return fields;
 }
+
+constexpr const char* kForwardingsSql =
+    "(SELECT json_group_array(json_object('protocol', protocol, 'external_port', external_port,"
+    " 'internal_ip_address', internal_ip, 'internal_port', internal_port)) FROM port_forwardings"
+    " WHERE floating_ip_id = t.id) AS port_forwardings";
 
 const Listing& listing() {
   static const Listing floating_ips = {
       "floating_ips",
       "floatingips",
-      std::string("SELECT t.*, ") + kTagsSql + " FROM floating_ips t",
+      std::string("SELECT t.*, ") + kForwardingsSql + ", " + kQosSql + ", " + kTagsSql +
+          " FROM floating_ips t",
       {{"project_id", "t.project_id"},
        {"description", "t.description"},
        {"floating_ip_address", "t.ip"},
@@ -34,16 +45,20 @@ const Listing& listing() {
        {"port_id", "t.port_id"},
        {"fixed_ip_address", "t.fixed_ip"},
        {"router_id", "t.router_id"},
-       {"status", "(CASE WHEN t.port_id IS NULL THEN 'DOWN' ELSE 'ACTIVE' END)"}},
+       {"status", "(CASE WHEN t.router_id IS NULL THEN 'DOWN' ELSE 'ACTIVE' END)"}},
       floating_ip_not_found};
   return floating_ips;
 }
 
 Json floating_ip_json(const store::Row& row, const http::Caller&) {
-  Json out = {
-      {"floating_ip_address", row.text("ip")},      {"floating_network_id", row.text("network_id")},
-      {"port_id", row.text_or_null("port_id")},     {"fixed_ip_address", row.text_or_null("fixed_ip")},
-      {"router_id", row.text_or_null("router_id")}, {"status", row.is_null("port_id") ? "DOWN" : "ACTIVE"}};
+  Json out = {{"floating_ip_address", row.text("ip")},
+              {"floating_network_id", row.text("network_id")},
+              {"port_id", row.text_or_null("port_id")},
+              {"fixed_ip_address", row.text_or_null("fixed_ip")},
+              {"router_id", row.text_or_null("router_id")},
+              {"status", row.is_null("router_id") ? "DOWN" : "ACTIVE"},
+              {"port_forwardings", row.json("port_forwardings")},
+              {"qos_policy_id", row.text_or_null("qos_policy_id")}};
   add_standard_fields(out, row);
   return out;
 }
@@ -83,20 +98,6 @@ Result<FixedAddress> choose_fixed_ip(store::Tx& tx, const std::string& port_id, 
   return FixedAddress{rows.front().text("ip"), rows.front().text("subnet_id")};
 }
 
-// The router between the subnet and the external network; the one on the subnet's gateway address first.
-Result<std::string> find_router(store::Tx& tx, const std::string& subnet_id, const std::string& network_id,
-                                const std::string& port_id) {
-  HANOK_TRY(row, tx.query_one("SELECT r.id FROM port_addresses a JOIN ports p ON p.id = a.port_id"
-                              " JOIN routers r ON r.id = p.device_id JOIN subnets s ON s.id = a.subnet_id"
-                              " WHERE a.subnet_id = ? AND p.device_owner = ? AND r.gateway_network_id = ?"
-                              " ORDER BY a.ip = s.gateway_ip DESC, r.id LIMIT 1",
-                              {subnet_id, kRouterInterface, network_id}));
-  if (row) return row->text("id");
-  return not_found("External network " + network_id + " is not reachable from subnet " + subnet_id +
-                       ".  Therefore, cannot associate Port " + port_id + " with a Floating IP.",
-                   "ExternalGatewayForFloatingIPNotFound");
-}
-
 struct Target {
   std::string floating_ip_id, ip, project_id, network_id;
 };
@@ -110,7 +111,7 @@ Result<Association> associate(store::Tx& tx, const Target& target, const std::st
                         target.floating_ip_id + " and therefore cannot be bound");
   }
   HANOK_TRY(fixed, choose_fixed_ip(tx, port_id, fixed_ip));
-  HANOK_TRY(router_id, find_router(tx, fixed.subnet_id, target.network_id, port_id));
+  HANOK_TRY(router_id, router_between(tx, fixed.subnet_id, target.network_id, port_id));
   HANOK_TRY(other,
             tx.query_one("SELECT id FROM floating_ips WHERE port_id = ? AND fixed_ip = ? AND network_id = ?"
                          " AND id <> ?",
@@ -188,6 +189,7 @@ Result<std::string> insert_floating_ip(store::Tx& tx, const Context& context, co
   } else if (!fixed_ip.empty()) {
     return bad_floating("fixed_ip_address cannot be specified without a port_id");
   }
+  HANOK_CHECK(bind_qos_policy(tx, body, "floating_ip", id, caller));
   HANOK_CHECK(tx.touch("floating_ip", id));
   return id;
 }
@@ -200,7 +202,9 @@ Status change_association(store::Tx& tx, const store::Row& row, const Json& body
   Association association;
   if (port_id.empty()) {
     if (!fixed_ip.empty()) return bad_floating("fixed_ip_address cannot be specified without a port_id");
+    if (row.is_null("port_id")) return {};  // its ports may be forwarded: that stays
   } else {
+    HANOK_CHECK(check_not_forwarded(tx, row.text("id")));
     const Target target{row.text("id"), row.text("ip"), row.text("project_id"), row.text("network_id")};
     HANOK_TRY(found, associate(tx, target, port_id, fixed_ip, request.caller));
     association = std::move(found);
@@ -209,6 +213,20 @@ Status change_association(store::Tx& tx, const store::Row& row, const Json& body
 }
 
 }  // namespace
+
+// The one on the subnet's gateway address first.
+Result<std::string> router_between(store::Tx& tx, const std::string& subnet_id, const std::string& network_id,
+                                   const std::string& port_id) {
+  HANOK_TRY(row, tx.query_one("SELECT r.id FROM port_addresses a JOIN ports p ON p.id = a.port_id"
+                              " JOIN routers r ON r.id = p.device_id JOIN subnets s ON s.id = a.subnet_id"
+                              " WHERE a.subnet_id = ? AND p.device_owner = ? AND r.gateway_network_id = ?"
+                              " ORDER BY a.ip = s.gateway_ip DESC, r.id LIMIT 1",
+                              {subnet_id, kRouterInterface, network_id}));
+  if (row) return row->text("id");
+  return not_found("External network " + network_id + " is not reachable from subnet " + subnet_id +
+                       ".  Therefore, cannot associate Port " + port_id + " with a Floating IP.",
+                   "ExternalGatewayForFloatingIPNotFound");
+}
 
 Reply list_floating_ips(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) {
@@ -246,6 +264,7 @@ Reply update_floating_ip(const Context& context, http::Request& request) {
     RowUpdate update("floating_ips");
     update.copy(body, "description");
     HANOK_CHECK(update.apply(tx, row.text("id"), now_us));
+    HANOK_CHECK(bind_qos_policy(tx, body, "floating_ip", row.text("id"), request.caller));
     HANOK_CHECK(tx.touch("floating_ip", row.text("id")));
     HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
     return http::ok({{"floatingip", floating_ip_json(fresh, request.caller)}});

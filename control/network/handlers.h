@@ -66,6 +66,12 @@ Reply show_floating_ip(const Context& context, http::Request& request);
 Reply create_floating_ip(const Context& context, http::Request& request);
 Reply update_floating_ip(const Context& context, http::Request& request);
 Reply delete_floating_ip(const Context& context, http::Request& request);
+// port_forwardings.cc
+Reply list_port_forwardings(const Context& context, http::Request& request);
+Reply show_port_forwarding(const Context& context, http::Request& request);
+Reply create_port_forwarding(const Context& context, http::Request& request);
+Reply update_port_forwarding(const Context& context, http::Request& request);
+Reply delete_port_forwarding(const Context& context, http::Request& request);
 // quotas.cc
 Reply list_quotas(const Context& context, http::Request& request);
 Reply show_quota(const Context& context, http::Request& request);

@@ -6,6 +6,7 @@
 #include "control/network/handlers.h"
 #include "control/network/listing.h"
 #include "control/network/ports.h"
+#include "control/network/qos.h"
 #include "control/network/quotas.h"
 #include "control/network/security_groups.h"
 #include "control/network/segments.h"
@@ -23,6 +24,7 @@ const Fields& network_fields() {
       {"is_default", FieldType::kBool, kPost | kPut | kAdminOnly},
       {"mtu", FieldType::kInteger, kPost | kPut},
       {"port_security_enabled", FieldType::kBool, kPost | kPut},
+      {"qos_policy_id", FieldType::kUuidOrNull, kPost | kPut},
       {"availability_zone_hints", FieldType::kArray, kPost},
       {"provider:network_type", FieldType::kTextOrNull, kPost | kAdminOnly},
       {"provider:physical_network", FieldType::kTextOrNull, kPost | kAdminOnly},
@@ -38,7 +40,7 @@ const Listing& listing() {
       std::string(
           "SELECT t.*, (SELECT json_group_array(id) FROM (SELECT id FROM subnets WHERE network_id = t.id"
           " ORDER BY created_us, id)) AS subnet_ids, ") +
-          kTagsSql + " FROM networks t",
+          kQosSql + ", " + kTagsSql + " FROM networks t",
       {{"name", "t.name"},
        {"project_id", "t.project_id"},
        {"description", "t.description"},
@@ -72,6 +74,7 @@ Json network_json(const store::Row& row, const http::Caller& caller) {
               {"mtu", row.integer("mtu")},
               {"subnets", row.json("subnet_ids")},
               {"port_security_enabled", row.boolean("port_security_enabled")},
+              {"qos_policy_id", row.text_or_null("qos_policy_id")},
               {"availability_zone_hints", row.json("availability_zone_hints")},
               {"availability_zones", Json::array({"nova"})},
               {"ipv4_address_scope", nullptr},
@@ -212,6 +215,7 @@ Reply create_network(const Context& context, http::Request& request) {
     Json made = Json::array();
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_network(tx, context, body));
+      HANOK_CHECK(bind_qos_policy(tx, body, "network", id, request.caller));
       HANOK_TRY(row, find_row(tx, listing(), id));
       made.push_back(network_json(row, request.caller));
     }
@@ -238,6 +242,7 @@ Reply update_network(const Context& context, http::Request& request) {
       update.set("mtu", mtu != 0 ? mtu : default_mtu({row.text("network_type"), "", 0}));
     }
     HANOK_CHECK(update.apply(tx, id, context.clock.now_us()));
+    HANOK_CHECK(bind_qos_policy(tx, body, "network", id, request.caller));
     HANOK_CHECK(tx.touch("network", id));
     HANOK_TRY(fresh, find_row(tx, listing(), id));
     return http::ok({{"network", network_json(fresh, request.caller)}});

@@ -3,6 +3,7 @@
 #include "common/secret.h"
 #include "common/uuid.h"
 #include "control/network/errors.h"
+#include "control/network/port_forwardings.h"
 #include "control/network/ports.h"
 
 namespace hanok::network {
@@ -86,7 +87,7 @@ Status drop_stale_floating_ips(store::Tx& tx, const std::string& port_id, std::i
                    {now_us, row.text("id")}));
     HANOK_CHECK(tx.touch("floating_ip", row.text("id")));
   }
-  return {};
+  return drop_stale_forwardings(tx, port_id, now_us);
 }
 
 Status remove_port(store::Tx& tx, const std::string& id, std::int64_t now_us) {

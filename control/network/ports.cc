@@ -6,6 +6,7 @@
 #include "control/network/listing.h"
 #include "control/network/networks.h"
 #include "control/network/port_values.h"
+#include "control/network/qos.h"
 #include "control/network/quotas.h"
 #include "control/network/security_groups.h"
 
@@ -23,6 +24,7 @@ const Fields& port_fields() {
       {"device_id", FieldType::kText, kPost | kPut},
       {"device_owner", FieldType::kText, kPost | kPut},
       {"security_groups", FieldType::kArray, kPost | kPut},
+      {"qos_policy_id", FieldType::kUuidOrNull, kPost | kPut},
       {"port_security_enabled", FieldType::kBool, kPost | kPut},
       {"allowed_address_pairs", FieldType::kArray, kPost | kPut},
       {"binding:host_id", FieldType::kTextOrNull, kPost | kPut | kAdminOnly},
@@ -40,8 +42,9 @@ const Listing& listing() {
           "SELECT t.*, (SELECT json_group_array(json_object('subnet_id', subnet_id, 'ip_address', ip)) FROM"
           " (SELECT subnet_id, ip FROM port_addresses WHERE port_id = t.id ORDER BY position)) AS fixed_ips,"
           " (SELECT json_group_array(group_id) FROM port_security_groups WHERE port_id = t.id) AS "
-          "group_ids, ") +
-          kTagsSql + " FROM ports t",
+          "group_ids, (SELECT policy_id FROM qos_bindings WHERE resource_id = t.network_id)"
+          " AS qos_network_policy_id, ") +
+          kQosSql + ", " + kTagsSql + " FROM ports t",
       {{"name", "t.name"},
        {"network_id", "t.network_id"},
        {"project_id", "t.project_id"},
@@ -79,6 +82,8 @@ Json port_json(const store::Row& row, const http::Caller& caller) {
               {"device_id", row.text("device_id")},
               {"device_owner", row.text("device_owner")},
               {"security_groups", row.json("group_ids")},
+              {"qos_policy_id", row.text_or_null("qos_policy_id")},
+              {"qos_network_policy_id", row.text_or_null("qos_network_policy_id")},
               {"port_security_enabled", row.boolean("port_security_enabled")},
               {"allowed_address_pairs", row.json("allowed_address_pairs")},
               {"binding:vnic_type", row.text("vnic_type")}};
@@ -181,6 +186,7 @@ Result<std::string> insert_from_body(store::Tx& tx, const Context& context, cons
   const Json pairs = body.value("allowed_address_pairs", Json(Json::array()));
   HANOK_CHECK(check_security(port.port_security_enabled, !port.group_ids.empty(), !pairs.empty()));
   HANOK_TRY(id, insert_port(tx, port, now_us));
+  HANOK_CHECK(bind_qos_policy(tx, body, "port", id, caller));
   if (!pairs.empty()) {  // the default MAC of a pair is the port's, known only now
     HANOK_TRY(row, find_row(tx, listing(), id));
     HANOK_TRY(read, read_address_pairs(pairs, row.text("mac")));
@@ -284,6 +290,7 @@ Status apply_update(store::Tx& tx, const store::Row& row, const Json& body, cons
   }
   HANOK_CHECK(update.apply(tx, id, now_us));
   HANOK_CHECK(drop_stale_floating_ips(tx, id, now_us));
+  HANOK_CHECK(bind_qos_policy(tx, body, "port", id, request.caller));
   return touch_port(tx, id, !row.text("host").empty());
 }
 

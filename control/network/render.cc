@@ -7,6 +7,7 @@
 #include "control/network/network.h"
 #include "control/network/ports.h"
 #include "control/network/protocols.h"
+#include "control/network/qos.h"
 
 namespace hanok::network {
 namespace {
@@ -67,7 +68,8 @@ Result<Json> render_port(Tx& tx, const std::string& id, const std::string&) {
             tx.query("SELECT group_id FROM port_security_groups WHERE port_id = ? ORDER BY group_id", {id}));
   Json group_ids = Json::array();
   for (const Row& group : groups) group_ids.push_back(group.text("group_id"));
-  return Json{{"network", row->text("network_id")},
+  HANOK_TRY(qos, render_port_qos(tx, id, row->text("network_id")));
+  Json out = {{"network", row->text("network_id")},
               {"mac", row->text("mac")},
               {"addresses", std::move(addresses)},
               {"host", row->text("host")},
@@ -76,6 +78,8 @@ Result<Json> render_port(Tx& tx, const std::string& id, const std::string&) {
               {"port_security", row->boolean("port_security_enabled")},
               {"allowed_address_pairs", render_pairs(row->json("allowed_address_pairs"), row->text("mac"))},
               {"admin_up", row->boolean("admin_state_up")}};
+  if (!qos.is_null()) out["qos"] = std::move(qos);
+  return out;
 }
 
 Status observe_port(Tx& tx, const std::string& host, const std::string& id, const Json& observed) {
@@ -185,14 +189,36 @@ Result<Json> render_router(Tx& tx, const std::string& id, const std::string&) {
               {"routes", row->json("routes")}};
 }
 
+Result<Json> render_forwardings(Tx& tx, const std::string& floating_ip_id) {
+  HANOK_TRY(rows, tx.query("SELECT * FROM port_forwardings WHERE floating_ip_id = ? ORDER BY protocol,"
+                           " external_port",
+                           {floating_ip_id}));
+  Json out = Json::array();
+  for (const Row& row : rows) {
+    out.push_back({{"protocol", row.text("protocol")},
+                   {"external_port", row.integer("external_port")},
+                   {"port", row.text("internal_port_id")},
+                   {"internal_ip", row.text("internal_ip")},
+                   {"internal_port", row.integer("internal_port")}});
+  }
+  return out;
+}
+
 Result<Json> render_floating_ip(Tx& tx, const std::string& id, const std::string&) {
   HANOK_TRY(row, tx.query_one("SELECT * FROM floating_ips WHERE id = ?", {id}));
-  if (!row || row->is_null("port_id") || row->is_null("router_id")) return Json();
-  return Json{{"router", row->text("router_id")},
+  if (!row || row->is_null("router_id")) return Json();
+  Json out = {{"router", row->text("router_id")},
               {"network", row->text("network_id")},
               {"floating_ip", row->text("ip")},
-              {"port", row->text("port_id")},
-              {"fixed_ip", row->text("fixed_ip")}};
+              {"port", row->text_or_null("port_id")},
+              {"fixed_ip", row->text_or_null("fixed_ip")}};
+  if (row->is_null("port_id")) {
+    HANOK_TRY(forwardings, render_forwardings(tx, id));
+    out["port_forwardings"] = std::move(forwardings);
+  }
+  HANOK_TRY(qos, render_floating_ip_qos(tx, id));
+  if (!qos.is_null()) out["qos"] = std::move(qos);
+  return out;
 }
 
 }  // namespace

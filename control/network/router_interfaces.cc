@@ -137,9 +137,13 @@ Status check_unneeded(store::Tx& tx, const store::Row& router, const std::string
                               {port_id}));
   for (const store::Row& subnet : subnets) {
     HANOK_TRY(floating,
-              tx.query_one("SELECT f.id FROM floating_ips f JOIN port_addresses a ON a.port_id = f.port_id"
-                           " AND a.ip = f.fixed_ip WHERE f.router_id = ? AND a.subnet_id = ? LIMIT 1",
-                           {router_id, subnet.text("id")}));
+              tx.query_one(
+                  "SELECT f.id FROM floating_ips f JOIN port_addresses a ON a.port_id = f.port_id"
+                  " AND a.ip = f.fixed_ip WHERE f.router_id = ? AND a.subnet_id = ?"
+                  " UNION SELECT f.id FROM floating_ips f JOIN port_forwardings w ON w.floating_ip_id = f.id"
+                  " JOIN port_addresses a ON a.port_id = w.internal_port_id AND a.ip = w.internal_ip"
+                  " WHERE f.router_id = ? AND a.subnet_id = ? LIMIT 1",
+                  {router_id, subnet.text("id"), router_id, subnet.text("id")}));
     if (floating) {
       return conflict("Router interface for subnet " + subnet.text("id") + " on router " + router_id +
                           " cannot be deleted, as it is required by one or more floating IPs.",

@@ -1,6 +1,7 @@
 #include "control/network/routes.h"
 
 #include "control/network/handlers.h"
+#include "control/network/qos_handlers.h"
 
 namespace hanok::network {
 namespace {
@@ -72,6 +73,41 @@ constexpr Row kRoutes[] = {
     {Method::kGet, "/v2.0/floatingips/{id}", Access::kReader, show_floating_ip},
     {Method::kPut, "/v2.0/floatingips/{id}", Access::kMember, update_floating_ip},
     {Method::kDelete, "/v2.0/floatingips/{id}", Access::kMember, delete_floating_ip},
+    {Method::kGet, "/v2.0/floatingips/{floatingip_id}/port_forwardings", Access::kReader,
+     list_port_forwardings},
+    {Method::kPost, "/v2.0/floatingips/{floatingip_id}/port_forwardings", Access::kMember,
+     create_port_forwarding},
+    {Method::kGet, "/v2.0/floatingips/{floatingip_id}/port_forwardings/{id}", Access::kReader,
+     show_port_forwarding},
+    {Method::kPut, "/v2.0/floatingips/{floatingip_id}/port_forwardings/{id}", Access::kMember,
+     update_port_forwarding},
+    {Method::kDelete, "/v2.0/floatingips/{floatingip_id}/port_forwardings/{id}", Access::kMember,
+     delete_port_forwarding},
+
+    {Method::kGet, "/v2.0/qos/policies", Access::kReader, list_qos_policies},
+    {Method::kPost, "/v2.0/qos/policies", Access::kAdmin, create_qos_policy},
+    {Method::kGet, "/v2.0/qos/policies/{id}", Access::kReader, show_qos_policy},
+    {Method::kPut, "/v2.0/qos/policies/{id}", Access::kAdmin, update_qos_policy},
+    {Method::kDelete, "/v2.0/qos/policies/{id}", Access::kAdmin, delete_qos_policy},
+    {Method::kGet, "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules", Access::kReader,
+     list_bandwidth_rules},
+    {Method::kPost, "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules", Access::kAdmin,
+     create_bandwidth_rule},
+    {Method::kGet, "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules/{id}", Access::kReader,
+     show_bandwidth_rule},
+    {Method::kPut, "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules/{id}", Access::kAdmin,
+     update_bandwidth_rule},
+    {Method::kDelete, "/v2.0/qos/policies/{policy_id}/bandwidth_limit_rules/{id}", Access::kAdmin,
+     delete_qos_rule},
+    {Method::kGet, "/v2.0/qos/policies/{policy_id}/dscp_marking_rules", Access::kReader, list_dscp_rules},
+    {Method::kPost, "/v2.0/qos/policies/{policy_id}/dscp_marking_rules", Access::kAdmin, create_dscp_rule},
+    {Method::kGet, "/v2.0/qos/policies/{policy_id}/dscp_marking_rules/{id}", Access::kReader, show_dscp_rule},
+    {Method::kPut, "/v2.0/qos/policies/{policy_id}/dscp_marking_rules/{id}", Access::kAdmin,
+     update_dscp_rule},
+    {Method::kDelete, "/v2.0/qos/policies/{policy_id}/dscp_marking_rules/{id}", Access::kAdmin,
+     delete_qos_rule},
+    {Method::kGet, "/v2.0/qos/rule-types", Access::kReader, list_qos_rule_types},
+    {Method::kGet, "/v2.0/qos/rule-types/{type}", Access::kAdmin, show_qos_rule_type},
 
     {Method::kGet, "/v2.0/quotas", Access::kAdmin, list_quotas},
     {Method::kGet, "/v2.0/quotas/{project_id}", Access::kReader, show_quota},

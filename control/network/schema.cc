@@ -122,10 +122,43 @@ CREATE TABLE network_tags (
   resource_id TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (resource_id, tag)) WITHOUT ROWID;
 )sql";
 
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE port_forwardings (
+  id TEXT PRIMARY KEY, floating_ip_id TEXT NOT NULL REFERENCES floating_ips (id) ON DELETE CASCADE,
+  project_id TEXT NOT NULL, description TEXT NOT NULL, protocol TEXT NOT NULL, external_port INTEGER NOT NULL,
+  internal_port INTEGER NOT NULL, internal_port_id TEXT NOT NULL REFERENCES ports (id), internal_ip TEXT NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, revision INTEGER NOT NULL,
+  UNIQUE (floating_ip_id, protocol, external_port), UNIQUE (internal_port_id, internal_ip, protocol, internal_port));
+)sql";
+
+// A binding goes with its resource; a policy stays while it has any.
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE qos_policies (
+  id TEXT PRIMARY KEY, project_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
+  shared INTEGER NOT NULL, is_default INTEGER NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, revision INTEGER NOT NULL);
+CREATE INDEX qos_policies_by_project ON qos_policies (project_id);
+CREATE TABLE qos_rules (
+  id TEXT PRIMARY KEY, policy_id TEXT NOT NULL REFERENCES qos_policies (id) ON DELETE CASCADE,
+  type TEXT NOT NULL, direction TEXT NOT NULL, max_kbps INTEGER NOT NULL, max_burst_kbps INTEGER NOT NULL,
+  dscp_mark INTEGER NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, revision INTEGER NOT NULL,
+  UNIQUE (policy_id, type, direction));
+CREATE TABLE qos_bindings (
+  resource_id TEXT PRIMARY KEY, kind TEXT NOT NULL, policy_id TEXT NOT NULL REFERENCES qos_policies (id));
+CREATE INDEX qos_bindings_by_policy ON qos_bindings (policy_id);
+CREATE TRIGGER qos_of_port AFTER DELETE ON ports
+BEGIN DELETE FROM qos_bindings WHERE resource_id = OLD.id; END;
+CREATE TRIGGER qos_of_network AFTER DELETE ON networks
+BEGIN DELETE FROM qos_bindings WHERE resource_id = OLD.id; END;
+CREATE TRIGGER qos_of_floating_ip AFTER DELETE ON floating_ips
+BEGIN DELETE FROM qos_bindings WHERE resource_id = OLD.id; END;
+)sql";
+
 }  // namespace
 
 store::Module schema() {
-  return {"network", {{1, kVersion1}}};
+  return {"network", {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}}};
 }
 
 }  // namespace hanok::network

@@ -49,11 +49,12 @@ bool MeterTable::take(std::uint16_t set, unsigned bytes, std::uint64_t now_us) {
   for (const std::uint32_t number : meters) {
     if (number == kNone) break;
     Bucket& bucket = buckets_[number];
-    const std::uint64_t gap_us = std::min(now_us - bucket.filled_us, kLongestGapUs);
+    const std::uint64_t gap_us =
+        now_us > bucket.filled_us ? std::min(now_us - bucket.filled_us, kLongestGapUs) : 0;
     bucket.credit =
         bucket.fresh ? bucket.most : std::min(bucket.most, bucket.credit + gap_us * bucket.bytes_per_s);
     bucket.fresh = false;
-    bucket.filled_us = now_us;
+    bucket.filled_us = std::max(bucket.filled_us, now_us);
     if (bucket.credit < price) return false;
   }
   for (const std::uint32_t number : meters) {

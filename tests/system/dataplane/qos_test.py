@@ -42,7 +42,8 @@ with Lab() as lab:
         # Over three seconds the burst adds 3 %.
         expect(0.85 * MBPS < got < 1.1 * MBPS, f"{direction}: {got:.1f} Mbit/s of UDP at a limit of {MBPS}")
         got_tcp = tcp_mbps(*options)
-        expect(0.5 * MBPS < got_tcp < 1.15 * MBPS, f"{direction}: {got_tcp:.1f} Mbit/s of TCP at a limit of {MBPS}")
+        # What is over is dropped, not queued: how much of the rate TCP gets is its own affair.
+        expect(0.2 * MBPS < got_tcp < 1.15 * MBPS, f"{direction}: {got_tcp:.1f} Mbit/s of TCP at a limit of {MBPS}")
         print(f"{direction}: limit {MBPS}, UDP {got:.1f}, TCP {got_tcp:.1f} Mbit/s")
     expect(plane.drops("p1", "qos_limit") > 0 and plane.drops("p2", "qos_limit") > 0, "drops are not counted")
 
