@@ -229,6 +229,24 @@ void Engine::Impl::learn(const Context::Learned& learned) {
   }
 }
 
+// Nobody answers for the address: dropped, and its sender is told (RFC 1812, 5.2.7.1; RFC 4443, 3.1).
+void Engine::Impl::give_up(const Neighbours::Waiting& waiting) {
+  Item item;
+  item.packet = waiting.packet;
+  item.arrival = waiting.arrival;
+  const Packet& packet = *waiting.packet;
+  if (waiting.encapsulation != kNoSlot || parse_frame(packet.data, packet.length, item.parsed)) {
+    drop_packet(waiting.packet, waiting.arrival.device, DropReason::neighbour_unresolved);
+    return;
+  }
+  Context context(data(), connections_, neighbours_);
+  prepare(context, item);
+  context.unresolved = true;
+  const Verdict verdict = run_stages(context, nullptr);
+  if (verdict.action != Action::kDrop) context.reply.clear();
+  refuse(item, context, DropReason::neighbour_unresolved);
+}
+
 // What waited goes on, in order. New frames may become ready on the way; each frame does so once.
 void Engine::Impl::run_ready() {
   while (!ready_.empty()) {

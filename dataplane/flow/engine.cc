@@ -292,8 +292,7 @@ void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
     std::vector<Awaited> again;
     std::vector<Neighbours::Waiting> given_up;
     neighbours_.age(now_us, again, given_up);
-    for (const auto& one : given_up)
-      drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
+    for (const auto& one : given_up) give_up(one);
     for (const Awaited& awaited : again) send_request(awaited);
   }
   end();

@@ -105,7 +105,8 @@ struct Context {
   Parsed parsed;  // ports of a later fragment are filled in from its first
   DeviceIndex in_device = kNoDevice;
   std::optional<Vxlan> vxlan;
-  Mac uplink_mac;  // of the device of `in_uplink`
+  Mac uplink_mac;           // of the device of `in_uplink`
+  bool unresolved = false;  // its next hop was asked for in vain: it does not wait again
 
   // Where it came from (stage "locate").
   const Port* in_port = nullptr;

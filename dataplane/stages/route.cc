@@ -102,7 +102,11 @@ Verdict pass_router(Context& context, const Router& router) {
     const Verdict translated = translate_outward(context, router);
     if (translated.action != Action::kNext) return translated;
   }
-  if (!resolve_next_hop(context, way, verdict)) return verdict;
+  if (!resolve_next_hop(context, way, verdict)) {
+    if (!context.unresolved) return verdict;
+    icmp_error(context, *in, icmp::kUnreachable, icmp::kHostUnreachable);
+    return refuse(DropReason::neighbour_unresolved);
+  }
   context.source = way.out->mac;
   context.network = way.out->network;
   context.depend(Kind::kNetwork, context.network);

@@ -11,7 +11,7 @@ namespace hanok::dataplane {
 namespace {
 
 constexpr unsigned kMinimumMtu = 1280;  // RFC 8200, 5: an error about a packet is no longer than this
-constexpr std::uint8_t kNoRoute = 0, kBeyondScope = 2, kPortUnreachable = 4;
+constexpr std::uint8_t kNoRoute = 0, kBeyondScope = 2, kAddressUnreachable = 3, kPortUnreachable = 4;
 
 // The address that an error or a reply comes from: one that its receiver can tell.
 Ip source_of(const RouterInterface& in) {
@@ -113,7 +113,11 @@ Verdict pass_router_ipv6(Context& context, const Router& router, const RouterInt
     return refuse(DropReason::mtu_exceeded);
   }
   Verdict verdict;
-  if (!resolve_next_hop(context, way, verdict)) return verdict;
+  if (!resolve_next_hop(context, way, verdict)) {
+    if (!context.unresolved) return verdict;
+    icmp_error(context, in, icmp6::kUnreachable, kAddressUnreachable);
+    return refuse(DropReason::neighbour_unresolved);
+  }
   context.source = way.out->mac;
   context.network = way.out->network;
   context.depend(Kind::kNetwork, context.network);

@@ -343,6 +343,31 @@ TEST_F(Routing, WhatCannotBeTranslatedIsNamed) {
   send("a", from_a("9.9.9.9"), {{"a router_down", 1}});
 }
 
+TEST_F(Routing, TellsOfANextHopThatDoesNotAnswer) {
+  const Bytes frame = from_a("9.9.9.9").bytes();
+  send("a", frame);
+  const auto before = drops();
+  std::vector<Bytes> told;
+  for (int i = 0; i < 5; ++i) {
+    now_us += 1'000'000;
+    for (const Sent& one : poll()) {
+      if (device_name(one.device) == "a") told.push_back(one.bytes);
+    }
+  }
+  EXPECT_EQ(difference(before, drops()), (std::map<std::string, int>{{"a neighbour_unresolved", 1}}));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(parsed(told[0]).icmp_type, icmp::kUnreachable);
+  EXPECT_EQ(parsed(told[0]).icmp_code, icmp::kHostUnreachable);
+  EXPECT_EQ(to_string(parsed(told[0]).ip_source), "10.0.0.1");
+  EXPECT_EQ(Bytes(told[0].begin() + 42, told[0].end()), Bytes(frame.begin() + 14, frame.end()));
+}
+
+TEST_F(Routing, TellsThatTheRouterServesNoPort) {
+  const Parsed told = parsed(one(send("a", from_a("10.0.0.1"), {{"a to_router_unserved", 1}}), "a"));
+  EXPECT_EQ(told.icmp_type, icmp::kUnreachable);
+  EXPECT_EQ(told.icmp_code, icmp::kPortUnreachable);
+}
+
 TEST_F(Routing, QueueForASilentNextHopIsBounded) {
   for (int i = 0; i < 8; ++i) send("a", from_a("9.9.9.9"));
   send("a", from_a("9.9.9.9"), {{"a neighbour_queue_full", 1}});
