@@ -29,6 +29,7 @@ constexpr Extension kExtensions[] = {
      "Single ports of a floating IP lead to ports."},
     {"floating-ip-port-forwarding-description", "Floating IP Port Forwarding Description",
      "Port forwardings have a description."},
+    {"extra_dhcp_opt", "Neutron Extra DHCP options", "More DHCP options for a port."},
     {"ip-substring-filtering", "IP address substring filtering",
      "Ports may be filtered by part of an address."},
     {"net-mtu", "Network MTU", "The MTU of a network."},

@@ -1,6 +1,7 @@
 #include "control/network/ports.h"
 
 #include "control/network/body.h"
+#include "control/network/dhcp_options.h"
 #include "control/network/errors.h"
 #include "control/network/handlers.h"
 #include "control/network/listing.h"
@@ -27,6 +28,7 @@ const Fields& port_fields() {
       {"qos_policy_id", FieldType::kUuidOrNull, kPost | kPut},
       {"port_security_enabled", FieldType::kBool, kPost | kPut},
       {"allowed_address_pairs", FieldType::kArray, kPost | kPut},
+      {"extra_dhcp_opts", FieldType::kArray, kPost | kPut},
       {"binding:host_id", FieldType::kTextOrNull, kPost | kPut | kAdminOnly},
       {"binding:profile", FieldType::kObjectOrNull, kPost | kPut | kAdminOnly},
       {"binding:vnic_type", FieldType::kText, kPost | kPut},
@@ -86,6 +88,7 @@ Json port_json(const store::Row& row, const http::Caller& caller) {
               {"qos_network_policy_id", row.text_or_null("qos_network_policy_id")},
               {"port_security_enabled", row.boolean("port_security_enabled")},
               {"allowed_address_pairs", row.json("allowed_address_pairs")},
+              {"extra_dhcp_opts", row.json("extra_dhcp_opts")},
               {"binding:vnic_type", row.text("vnic_type")}};
   if (caller.is_admin) {
     const std::string host = row.text("host");
@@ -192,6 +195,10 @@ Result<std::string> insert_from_body(store::Tx& tx, const Context& context, cons
     HANOK_TRY(read, read_address_pairs(pairs, row.text("mac")));
     HANOK_CHECK(tx.execute("UPDATE ports SET allowed_address_pairs = ? WHERE id = ?", {read, id}));
   }
+  if (body.contains("extra_dhcp_opts")) {
+    HANOK_TRY(options, merge_dhcp_options(Json::array(), body["extra_dhcp_opts"]));
+    HANOK_CHECK(tx.execute("UPDATE ports SET extra_dhcp_opts = ? WHERE id = ?", {options, id}));
+  }
   return id;
 }
 
@@ -244,6 +251,10 @@ Status update_link(store::Tx& tx, const store::Row& row, const Json& body, const
   if (body.contains("allowed_address_pairs")) {
     HANOK_TRY(pairs, read_address_pairs(body["allowed_address_pairs"], mac));
     update.set("allowed_address_pairs", pairs);
+  }
+  if (body.contains("extra_dhcp_opts")) {
+    HANOK_TRY(options, merge_dhcp_options(row.json("extra_dhcp_opts"), body["extra_dhcp_opts"]));
+    update.set("extra_dhcp_opts", options);
   }
   if (body.contains("fixed_ips")) {
     HANOK_TRY(fixed, read_fixed_ips(body["fixed_ips"]));

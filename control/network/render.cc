@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "control/network/addresses.h"
+#include "control/network/dhcp_options.h"
 #include "control/network/network.h"
 #include "control/network/ports.h"
 #include "control/network/protocols.h"
@@ -35,9 +36,14 @@ Result<Json> render_network(Tx& tx, const std::string& id, const std::string&) {
 Result<Json> render_subnet(Tx& tx, const std::string& id, const std::string&) {
   HANOK_TRY(row, tx.query_one("SELECT * FROM subnets WHERE id = ?", {id}));
   if (!row) return Json();
-  return Json{{"network", row->text("network_id")},         {"cidr", row->text("cidr")},
-              {"gateway", row->text_or_null("gateway_ip")}, {"dhcp", row->boolean("enable_dhcp")},
-              {"dns", row->json("dns_nameservers")},        {"host_routes", row->json("host_routes")}};
+  return Json{{"network", row->text("network_id")},
+              {"cidr", row->text("cidr")},
+              {"gateway", row->text_or_null("gateway_ip")},
+              {"dhcp", row->boolean("enable_dhcp")},
+              {"dns", row->json("dns_nameservers")},
+              {"host_routes", row->json("host_routes")},
+              {"ipv6_ra_mode", row->text_or_null("ipv6_ra_mode")},
+              {"ipv6_address_mode", row->text_or_null("ipv6_address_mode")}};
 }
 
 Result<Json> render_addresses(Tx& tx, const std::string& port_id) {
@@ -77,7 +83,8 @@ Result<Json> render_port(Tx& tx, const std::string& id, const std::string&) {
               {"security_groups", std::move(group_ids)},
               {"port_security", row->boolean("port_security_enabled")},
               {"allowed_address_pairs", render_pairs(row->json("allowed_address_pairs"), row->text("mac"))},
-              {"admin_up", row->boolean("admin_state_up")}};
+              {"admin_up", row->boolean("admin_state_up")},
+              {"dhcp_options", render_dhcp_options(row->json("extra_dhcp_opts"))}};
   if (!qos.is_null()) out["qos"] = std::move(qos);
   return out;
 }

@@ -155,10 +155,14 @@ CREATE TRIGGER qos_of_floating_ip AFTER DELETE ON floating_ips
 BEGIN DELETE FROM qos_bindings WHERE resource_id = OLD.id; END;
 )sql";
 
+constexpr const char* kPortDhcpOptions = R"sql(
+ALTER TABLE ports ADD COLUMN extra_dhcp_opts TEXT NOT NULL DEFAULT '[]';
+)sql";
+
 }  // namespace
 
 store::Module schema() {
-  return {"network", {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}}};
+  return {"network", {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kPortDhcpOptions}}};
 }
 
 }  // namespace hanok::network

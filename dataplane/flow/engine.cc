@@ -294,6 +294,7 @@ void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
     neighbours_.age(now_us, again, given_up);
     for (const auto& one : given_up) give_up(one);
     for (const Awaited& awaited : again) send_request(awaited);
+    advertise_routers();
   }
   end();
 }

@@ -109,6 +109,7 @@ class Engine::Impl {
   void learn(const Context::Learned& learned);
   void run_ready();
   void give_up(const Neighbours::Waiting& waiting);
+  void advertise_routers();  // router_adverts.cc
   [[nodiscard]] Mac mac_of(const Uplink& uplink) const;
 
   [[nodiscard]] std::uint32_t now() const { return static_cast<std::uint32_t>(now_us_ >> 20U); }

@@ -19,7 +19,7 @@ namespace hanok::dataplane {
   X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                 \
   X(ethernet_bad_source)                                                                                    \
   /* where it came from */                                                                                  \
-  X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(unknown_vtep)      \
+  X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(unknown_vtep) X(other_segment)      \
   X(ethertype_denied)                                                                                       \
   /* port security */                                                                                       \
   X(spoofed_mac) X(spoofed_ip) X(spoofed_arp) X(spoofed_nd) X(dhcp_server_guard) X(ra_guard)                \
@@ -33,7 +33,7 @@ namespace hanok::dataplane {
   X(no_port_forwarding) X(qos_limit)                                                                        \
   X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_scope)                           \
   /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
-  X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_no_address) X(icmp_rate_limited)                 \
+  X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_declined) X(dhcp_released) X(dhcp_no_address) X(icmp_rate_limited)                 \
   /* no room */                                                                                             \
   X(no_buffer) X(no_headroom)
 // clang-format on

@@ -89,6 +89,8 @@ SubnetState subnet(const Json& item) {
   out.dhcp = truth(item, "dhcp", true);
   out.dns = list<std::string>(item, "dns", same_text);
   out.host_routes = list<RouteState>(item, "host_routes", route);
+  out.ipv6_ra_mode = optional_text(item, "ipv6_ra_mode");
+  out.ipv6_address_mode = optional_text(item, "ipv6_address_mode");
   return out;
 }
 
@@ -127,6 +129,10 @@ PortState port(const Json& item) {
   out.admin_up = truth(item, "admin_up", true);
   out.device = device(item);
   out.qos = qos(item);
+  out.dhcp_options = list<DhcpOptionState>(item, "dhcp_options", [](const Json& option) {
+    return DhcpOptionState{optional_number(option, "ip_version").value_or(4),
+                           optional_number(option, "code").value_or(0), text(option, "data")};
+  });
   return out;
 }
 

@@ -1,7 +1,11 @@
-// DHCPv4 server (RFC 2131, options RFC 2132, classless routes RFC 3442). Stateless: a port's addresses are
-// its leases.
+// DHCPv4 server (RFC 2131, options RFC 2132, classless routes RFC 3442, search list RFC 3397). Stateless: a
+// port's addresses are its leases.
+#include <algorithm>
+#include <bitset>
+
 #include "dataplane/packet/build.h"
 #include "dataplane/packet/bytes.h"
+#include "dataplane/packet/dns_name.h"
 #include "dataplane/packet/headers.h"
 #include "dataplane/stages/stages.h"
 
@@ -19,10 +23,13 @@ struct Message {
   std::optional<Ip> requested, server;
   const std::uint8_t* wanted = nullptr;  // option 55
   std::uint8_t wanted_count = 0;
-  Ip client;  // ciaddr
+  Ip client;                                 // ciaddr
+  const std::uint8_t* identifier = nullptr;  // option 61, given back (RFC 6842)
+  std::uint8_t identifier_size = 0;
 
-  [[nodiscard]] bool wants(std::uint8_t option) const {
-    return wanted == nullptr || std::memchr(wanted, option, wanted_count) != nullptr;
+  [[nodiscard]] bool wants(std::uint8_t option) const { return wanted == nullptr || names(option); }
+  [[nodiscard]] bool names(std::uint8_t option) const {
+    return wanted != nullptr && std::memchr(wanted, option, wanted_count) != nullptr;
   }
 };
 
@@ -46,15 +53,18 @@ bool read_message(const std::uint8_t* at, unsigned length, Message& out) {
     if (code == 50 && size == 4) out.requested = Ip::v4_from(value);
     if (code == 54 && size == 4) out.server = Ip::v4_from(value);
     if (code == 55) out.wanted = value, out.wanted_count = size;
+    if (code == 61 && size >= 2) out.identifier = value, out.identifier_size = size;
     i += 2U + size;
   }
   return out.type != 0;
 }
 
+// What the port says itself comes first, and the subnet's and the network's word for it is not heard any
+// more.
 class Options {
  public:
   void add(std::uint8_t code, const void* value, std::size_t size) {
-    if (size > 255) return;
+    if (size > 255 || own_[code] || bytes_.size() + 2 + size > kMostBytes) return;
     bytes_.push_back(code);
     bytes_.push_back(static_cast<std::uint8_t>(size));
     const auto* p = static_cast<const std::uint8_t*>(value);
@@ -72,10 +82,27 @@ class Options {
     }
     if (!raw.empty()) add(code, raw.data(), raw.size());
   }
+  void add_own(const Message& message, const Port& port) {
+    for (const DhcpOption& option : port.dhcp_options) {
+      const auto code = static_cast<std::uint8_t>(option.code);
+      if (option.ipv6 || !message.wants(code)) continue;
+      add(code, option.data.data(), option.data.size());
+      own_[code] = true;
+    }
+  }
   [[nodiscard]] const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+  // An option that is a field of the message too; null where the port names none.
+  [[nodiscard]] static const DhcpOption* field(const Port& port, std::uint16_t code) {
+    for (const DhcpOption& option : port.dhcp_options) {
+      if (!option.ipv6 && option.code == code) return &option;
+    }
+    return nullptr;
+  }
 
  private:
+  static constexpr std::size_t kMostBytes = 1200;  // the message stays below any link's MTU
   std::vector<std::uint8_t> bytes_;
+  std::bitset<256> own_;
 };
 
 // RFC 3442: destination width, its significant octets, router. A client that takes these ignores option 3, so
@@ -99,6 +126,7 @@ std::vector<std::uint8_t> classless_routes(const Subnet& subnet) {
 
 void add_settings(Options& options, const Message& message, const Subnet& subnet, const Network& network,
                   const Port& port) {
+  if (message.identifier != nullptr) options.add(61, message.identifier, message.identifier_size);
   const unsigned bits = subnet.prefix.bits;
   options.add32(1, bits == 0 ? 0 : 0xffffffffU << (32U - bits));
   options.add32(28, subnet.prefix.last_v4().to_v4());
@@ -114,7 +142,11 @@ void add_settings(Options& options, const Message& message, const Subnet& subnet
   if (message.wants(121)) {
     const auto routes = classless_routes(subnet);
     if (!routes.empty()) options.add(121, routes.data(), routes.size());
+    if (!routes.empty() && message.names(249))
+      options.add(249, routes.data(), routes.size());  // its old code
   }
+  const auto search = dns_name(domain);
+  if (!search.empty() && message.names(119)) options.add(119, search.data(), search.size());
 }
 
 // The address that the server calls itself: the gateway, on the guest's link whatever its routes are.
@@ -166,6 +198,11 @@ void write_reply(Context& context, const Message& message, std::uint8_t type, co
   if (type == kNak) std::memset(bootp + 12, 0, 4);
   std::memset(bootp + 16, 0, 12);
   if (type != kNak && !yours.is_zero()) yours.write_v4(bootp + 16);
+  // What to boot from stands in fields of its own as well, which some firmware reads alone.
+  if (const auto* name = Options::field(*context.in_port, 66); name != nullptr && type != kNak)
+    std::memcpy(bootp + 44, name->data.data(), std::min<std::size_t>(name->data.size(), 63));
+  if (const auto* file = Options::field(*context.in_port, 67); file != nullptr && type != kNak)
+    std::memcpy(bootp + 108, file->data.data(), std::min<std::size_t>(file->data.size(), 127));
   store32(bootp + kBootpBytes, kMagic);
   std::memcpy(bootp + kBootpBytes + 4, options.bytes().data(), options.bytes().size());
   bootp[kBootpBytes + 4 + options.bytes().size()] = 255;
@@ -194,8 +231,12 @@ Verdict answer(Context& context, const Message& message, const Port& port, const
     case kInform:
       yours = Ip::v4(0);
       break;
+    case kDecline:  // the address is the port's all the same; but someone else seems to use it
+      return drop(DropReason::dhcp_declined);
+    case kRelease:
+      return drop(DropReason::dhcp_released);
     default:
-      return drop(DropReason::dhcp_ignored);  // decline, release: the address is the port's all the same
+      return drop(DropReason::dhcp_ignored);
   }
   Options options;
   options.add(53, &type, 1);
@@ -206,6 +247,7 @@ Verdict answer(Context& context, const Message& message, const Port& port, const
       options.add32(58, kLeaseSeconds / 2);
       options.add32(59, kLeaseSeconds / 8 * 7);
     }
+    options.add_own(message, port);
     add_settings(options, message, subnet, network, port);
   }
   write_reply(context, message, type, subnet, options, type == kNak ? Ip::v4(0) : yours);
@@ -237,11 +279,15 @@ Verdict stage_dhcp(Context& context) {
     return drop(DropReason::dhcp_malformed);
   }
   if (load32(message.bootp + 24) != 0) return drop(DropReason::dhcp_ignored);  // a relay's
+  // The address that the client speaks of, else the first.
+  const Ip asked = message.requested.value_or(message.client);
+  const PortAddress* lease = nullptr;
   for (const PortAddress& address : port.addresses) {
     const Subnet* subnet = context.tables.subnets.at(address.subnet);
-    if (address.ip.is_v4() && subnet->state.dhcp) return answer(context, message, port, address);
+    if (!address.ip.is_v4() || !subnet->state.dhcp) continue;
+    if (lease == nullptr || address.ip == asked) lease = &address;
   }
-  return drop(DropReason::dhcp_no_address);
+  return lease != nullptr ? answer(context, message, port, *lease) : drop(DropReason::dhcp_no_address);
 }
 
 }  // namespace hanok::dataplane

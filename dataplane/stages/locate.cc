@@ -20,6 +20,23 @@ Verdict underlay_arp(Context& context, const Uplink& uplink) {
   return {Action::kReply};
 }
 
+// A network on a wire and on VXLAN: hosts reach each other by VXLAN, and flood both. What comes by the wire
+// from a guest of such a host has come, or comes, by VXLAN too.
+bool comes_by_vxlan_too(const Context& context) {
+  const TablesData& tables = context.tables;
+  const Network* network = tables.networks.at(context.network);
+  if (context.in_segment.type == SegmentType::kVxlan || network->segments.size() < 2 || !tables.vtep)
+    return false;
+  const Port* sender =
+      tables.ports.at(tables.port_by_mac.get({context.network, context.parsed.source}, kNone));
+  if (sender == nullptr || tables.is_local(*sender) || tables.host_vteps.find(sender->host) == nullptr)
+    return false;
+  for (const Segment& segment : network->segments) {
+    if (segment.type == SegmentType::kVxlan) return true;
+  }
+  return false;
+}
+
 Verdict locate_uplink(Context& context, const Uplink& uplink) {
   context.in_uplink = &uplink;
   Segment& segment = context.in_segment;
@@ -40,6 +57,8 @@ Verdict locate_uplink(Context& context, const Uplink& uplink) {
   if (context.network == kNone) {
     return context.drop_for(DropReason::unknown_segment, Kind::kUplink, uplink.handle);
   }
+  if (comes_by_vxlan_too(context))
+    return context.drop_for(DropReason::other_segment, Kind::kNetwork, context.network);
   return kNext;
 }
 

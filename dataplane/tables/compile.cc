@@ -26,6 +26,13 @@ int protocol_number_of(const std::string& text, bool ipv4) {
   return number;
 }
 
+// Message type, server, lease, the client's list, ...: the server says these, or the client does.
+bool is_dhcps_own(const DhcpOption& option) {
+  const unsigned code = option.code;
+  if (option.ipv6) return code <= 20 || code == 25 || code == 26;
+  return (code >= 50 && code <= 59) || code == 61 || code == 82;
+}
+
 }  // namespace
 
 bool Compiler::fail(std::string path, std::string message) {
@@ -144,7 +151,49 @@ bool Compiler::subnet(const SubnetState& from, Subnet& to) {
     if (!address(from.dns[i], slash("/dns", i), dns)) return false;
     to.dns.push_back(dns);
   }
-  return routes(from.host_routes, "/host_routes", to.routes);
+  return ipv6_mode(from.ipv6_ra_mode, to.prefix, "/ipv6_ra_mode", to.ra_mode) &&
+         ipv6_mode(from.ipv6_address_mode, to.prefix, "/ipv6_address_mode", to.address_mode) &&
+         routes(from.host_routes, "/host_routes", to.routes);
+}
+
+bool Compiler::ipv6_mode(const std::optional<std::string>& from, const Prefix& prefix,
+                         const std::string& path, Ipv6Mode& to) {
+  if (!from) return true;
+  if (prefix.is_v4()) return fail(path, "an IPv4 subnet has no IPv6 mode");
+  if (*from == "slaac") {
+    to = Ipv6Mode::kSlaac;
+  } else if (*from == "dhcpv6-stateful") {
+    to = Ipv6Mode::kStateful;
+  } else if (*from == "dhcpv6-stateless") {
+    to = Ipv6Mode::kStateless;
+  } else {
+    return fail(path, "neither slaac, dhcpv6-stateful nor dhcpv6-stateless");
+  }
+  return true;
+}
+
+bool Compiler::dhcp_options(const std::vector<DhcpOptionState>& from, std::vector<DhcpOption>& to) {
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const DhcpOptionState& state = from[i];
+    const std::string path = slash("/dhcp_options", i);
+    if (state.ip_version != 4 && state.ip_version != 6) return fail(path + "/ip_version", "neither 4 nor 6");
+    DhcpOption option{state.ip_version == 6, static_cast<std::uint16_t>(state.code), {}};
+    if (state.code == 0 || state.code > (option.ipv6 ? 65535U : 254U))
+      return fail(path + "/code", "no option");
+    if (is_dhcps_own(option)) return fail(path + "/code", "an option that DHCP needs for itself");
+    const std::size_t bytes = state.data.size() / 2;
+    if (state.data.size() % 2 != 0 || bytes > (option.ipv6 ? 1024U : 255U))
+      return fail(path + "/data", "too long, or half a byte");
+    for (std::size_t at = 0; at < state.data.size(); at += 2) {
+      std::uint8_t byte = 0;
+      const char* first = state.data.data() + at;
+      const auto result = std::from_chars(first, first + 2, byte, 16);
+      if (result.ec != std::errc{} || result.ptr != first + 2) return fail(path + "/data", "not hexadecimal");
+      option.data.push_back(byte);
+    }
+    to.push_back(std::move(option));
+  }
+  return true;
 }
 
 bool Compiler::addresses(const std::vector<AddressState>& from, const std::string& path, Handle network,
@@ -190,7 +239,7 @@ bool Compiler::port(const PortState& from, Port& to) {
     }
     to.pairs.push_back(pair);
   }
-  return true;
+  return dhcp_options(from.dhcp_options, to.dhcp_options);
 }
 
 bool Compiler::rule(const RuleState& from, const std::string& path, Rule& to) {

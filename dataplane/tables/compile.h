@@ -42,6 +42,9 @@ class Compiler {
                             std::vector<Subnet::Route>& to);
   [[nodiscard]] bool forward(const PortForwardingState& from, const std::string& path,
                              FloatingIp::Forward& to);
+  [[nodiscard]] bool ipv6_mode(const std::optional<std::string>& from, const Prefix& prefix,
+                               const std::string& path, Ipv6Mode& to);
+  [[nodiscard]] bool dhcp_options(const std::vector<DhcpOptionState>& from, std::vector<DhcpOption>& to);
   [[nodiscard]] bool rule(const RuleState& from, const std::string& path, Rule& to);
   [[nodiscard]] bool interface(const std::string& network, const std::string& mac_text,
                                const std::vector<AddressState>& address_states, const std::string& path,

@@ -52,6 +52,8 @@ struct SubnetState {
   bool dhcp = true;
   std::vector<std::string> dns;
   std::vector<RouteState> host_routes;
+  // Who advertises, and who gives addresses: slaac, dhcpv6-stateful, dhcpv6-stateless; absent: nobody here.
+  std::optional<std::string> ipv6_ra_mode = std::nullopt, ipv6_address_mode = std::nullopt;
   bool operator==(const SubnetState&) const = default;
 };
 struct AddressState {
@@ -77,6 +79,11 @@ struct QosState {
   std::optional<std::uint32_t> dscp;         // 0 to 63; of what the guest sends
   bool operator==(const QosState&) const = default;
 };
+struct DhcpOptionState {
+  std::uint32_t ip_version = 4, code = 0;
+  std::string data;  // hexadecimal: the option's value as it goes into the answer
+  bool operator==(const DhcpOptionState&) const = default;
+};
 struct PortState {
   std::string network, mac;
   std::vector<AddressState> addresses;
@@ -87,6 +94,7 @@ struct PortState {
   bool admin_up = true;
   std::optional<DeviceState> device;
   std::optional<QosState> qos{};
+  std::vector<DhcpOptionState> dhcp_options;  // besides, or instead of, what the subnet says
   bool operator==(const PortState&) const = default;
 };
 struct RuleState {

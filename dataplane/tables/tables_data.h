@@ -58,6 +58,7 @@ struct Network {
   std::vector<Segment> segments;
   std::vector<Handle> subnets;
 };
+enum class Ipv6Mode : std::uint8_t { kUnset, kSlaac, kStateful, kStateless };
 struct Subnet {
   Handle handle = kNone;
   std::string id;
@@ -66,6 +67,7 @@ struct Subnet {
   Prefix prefix;
   std::optional<Ip> gateway;
   std::vector<Ip> dns;
+  Ipv6Mode ra_mode = Ipv6Mode::kUnset, address_mode = Ipv6Mode::kUnset;
   struct Route {
     Prefix destination;
     Ip nexthop;
@@ -75,6 +77,11 @@ struct Subnet {
 struct PortAddress {
   Handle subnet = kNone;
   Ip ip;
+};
+struct DhcpOption {
+  bool ipv6 = false;
+  std::uint16_t code = 0;
+  std::vector<std::uint8_t> data;
 };
 struct Port {
   Handle handle = kNone;
@@ -90,6 +97,7 @@ struct Port {
     std::optional<Mac> mac;  // absent: the port's
   };
   std::vector<Pair> pairs;
+  std::vector<DhcpOption> dhcp_options;
   DeviceIndex device = kNoDevice;
 };
 struct Rule {

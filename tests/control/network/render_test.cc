@@ -26,13 +26,16 @@ TEST_F(Rendering, is_the_state_document_of_the_data_plane) {
                                               {"allowed_address_pairs",
                                                {{{"ip", "10.0.0.9/32"}, {"mac", nullptr}},
                                                 {{"ip", "10.1.0.0/16"}, {"mac", "fa:16:3e:00:00:09"}}}},
-                                              {"admin_up", true}}));
+                                              {"admin_up", true},
+                                              {"dhcp_options", Json::array()}}));
   EXPECT_EQ(render("subnet", sub), (Json{{"network", net},
                                          {"cidr", "10.0.0.0/24"},
                                          {"gateway", "10.0.0.1"},
                                          {"dhcp", true},
                                          {"dns", Json::array()},
-                                         {"host_routes", Json::array()}}));
+                                         {"host_routes", Json::array()},
+                                         {"ipv6_ra_mode", nullptr},
+                                         {"ipv6_address_mode", nullptr}}));
   const Json shown = render("network", net);
   EXPECT_EQ(shown["mtu"], 1450);
   EXPECT_EQ(shown["segments"][0]["type"], "vxlan");

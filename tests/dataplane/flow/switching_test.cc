@@ -264,5 +264,38 @@ TEST_F(Switching, ListsFlows) {
   EXPECT_TRUE(engine->flows(device("far"), 10, now_us).size() <= 1U);
 }
 
+// A network on a wire and on VXLAN at once.
+TEST_F(Switching, EachFrameComesOnceWhereANetworkHasSeveralSegments) {
+  StateDocument change;
+  change.network["blue"] = NetworkState{1450, {{"vlan", 0, "physnet1", 7}, {"vxlan", 100, "", 0}}, false, ""};
+  apply(change);
+  learn_vtep();
+  // Unicast to another host goes by VXLAN; a broadcast goes to the wire's stations and to the other host.
+  out_of_vxlan(one(send("a", a_to_far()), "under"), 100);
+  const Bytes question =
+      arp(1, kBroadcast, mac("fa:16:3e:00:00:0a"), ip("10.0.0.10"), Mac{}, ip("10.0.0.77"));
+  std::vector<Sent> out = send("a", question);
+  ASSERT_EQ(out.size(), 3U);
+  int tagged = 0, wrapped = 0;
+  for (const Sent& each : out) {
+    tagged += load16(&each.bytes[12]) == ethertype::kVlan ? 1 : 0;
+    wrapped += load16(&each.bytes[12]) == ethertype::kIpv4 ? 1 : 0;
+  }
+  EXPECT_EQ(tagged, 1);
+  EXPECT_EQ(wrapped, 1);
+  // In: the other host's broadcast by VXLAN counts, its copy on the wire does not; a station of the wire
+  // does.
+  Frame copy = a_to_b();
+  copy.to = kBroadcast;
+  copy.from = mac("fa:16:3e:00:00:0c");
+  copy.source = ip("10.0.0.12");
+  copy.destination = ip("10.0.0.255");
+  EXPECT_EQ(send("under", in_vxlan(copy.bytes(), 100)).size(), 2U);
+  copy.vlan = 7;
+  send("under", copy, {{"under other_segment", 1}});
+  copy.from = mac("02:00:00:00:00:77");
+  EXPECT_EQ(send("under", copy).size(), 2U);
+}
+
 }  // namespace
 }  // namespace hanok::dataplane::test

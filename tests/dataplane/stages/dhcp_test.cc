@@ -118,8 +118,42 @@ TEST_F(Dhcp, BroadcastsWhereTheClientAsksForIt) {
 }
 
 TEST_F(Dhcp, TakesDeclineAndReleaseInSilence) {
-  send("a", message(options(4)), {{"a dhcp_ignored", 1}});
-  send("a", message(options(7)), {{"a dhcp_ignored", 1}});
+  send("a", message(options(4)), {{"a dhcp_declined", 1}});
+  send("a", message(options(7)), {{"a dhcp_released", 1}});
+}
+
+TEST_F(Dhcp, GivesBackTheClientsIdentifierAndAllItAsksFor) {
+  const Bytes identifier = {61, 7, 1, 0xfa, 0x16, 0x3e, 0, 0, 0x0a};
+  const Reply offer = read(one(send("a", message(options(1, {identifier, {55, 3, 119, 121, 249}}))), "a"));
+  EXPECT_EQ(offer.options.at(61), Bytes(identifier.begin() + 2, identifier.end()));
+  EXPECT_EQ(offer.options.at(119), (Bytes{7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g', 0}));
+  EXPECT_EQ(offer.options.at(249), offer.options.at(121));
+}
+
+TEST_F(Dhcp, PortsOwnOptionsWin) {
+  StateDocument change;
+  change.port["a"] = port("blue", "fa:16:3e:00:00:0a", "blue4", "10.0.0.10", nullptr);
+  change.port["a"]->dhcp_options = {{4, 67, "70786531"}, {4, 66, "7466"}, {4, 26, "0578"}, {6, 67, "00"}};
+  apply(change);
+  const Bytes bytes = one(send("a", message(options(1))), "a");
+  const Reply offer = read(bytes);
+  EXPECT_EQ(offer.options.at(67), (Bytes{'p', 'x', 'e', '1'}));
+  EXPECT_EQ(offer.options.at(26), (Bytes{0x05, 0x78}));
+  const std::uint8_t* bootp = bytes.data() + 42;
+  EXPECT_STREQ(reinterpret_cast<const char*>(bootp + 44), "tf");
+  EXPECT_STREQ(reinterpret_cast<const char*>(bootp + 108), "pxe1");
+  EXPECT_FALSE(read(one(send("a", message(options(1, {{55, 1, 1}}))), "a")).options.contains(67));
+}
+
+TEST_F(Dhcp, EachOfThePortsAddressesCanBeAskedFor) {
+  StateDocument change;
+  change.subnet["blue4b"] = SubnetState{"blue", "10.0.9.0/24", "10.0.9.1", true, {}, {}};
+  change.port["a"] = port("blue", "fa:16:3e:00:00:0a", "blue4", "10.0.0.10", nullptr);
+  change.port["a"]->addresses.push_back({"blue4b", "10.0.9.10"});
+  apply(change);
+  EXPECT_EQ(to_string(read(one(send("a", message(options(1))), "a")).yours), "10.0.0.10");
+  const Bytes ack = one(send("a", message(options(3, {{50, 4, 10, 0, 9, 10}, {54, 4, 10, 0, 9, 1}}))), "a");
+  EXPECT_EQ(to_string(parsed(ack).ip_source), "10.0.9.1");
 }
 
 TEST_F(Dhcp, DropsMalformedMessages) {

@@ -315,6 +315,16 @@ TEST_F(Ipv6, LeavesByTheGatewayWithItsOwnAddress) {
   EXPECT_EQ(to_string(parsed(one(send("ext", back), "a")).ip_source), "2001:db8:dead::1");
 }
 
+TEST_F(Ipv6, GatewayOnAnotherHostGetsTheFrameAsItIs) {
+  StateDocument change;
+  change.router["r"] = tables->data().routers.named("r")->state;
+  change.router["r"]->gateway->host = "node2";
+  apply(change);
+  learn_vtep();
+  const Frame frame = from_a(kBlueMac, "2001:db8:dead::1");
+  EXPECT_EQ(out_of_vxlan(one(send("a", frame), "under"), 100), frame.bytes());
+}
+
 TEST_F(Ipv6, FirstFragmentDecidesForTheOthers) {
   const Frame whole = [] {
     Frame frame = from_a("fa:16:3e:00:00:0b", "2001:db8:a::b", protocol::kTcp);

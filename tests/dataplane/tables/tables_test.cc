@@ -220,6 +220,33 @@ INSTANTIATE_TEST_SUITE_P(
             "bad_cidr",
             [](StateDocument& s) { s.subnet["s2"] = SubnetState{"net", "10.2.0.0/33", {}, true, {}, {}}; },
             "/subnet/s2/cidr"},
+        Refusal{"ipv6_mode_of_ipv4",
+                [](StateDocument& s) {
+                  s.subnet["s2"] = SubnetState{"net", "10.2.0.0/24", {}, true, {}, {}};
+                  s.subnet["s2"]->ipv6_ra_mode = "slaac";
+                },
+                "/subnet/s2/ipv6_ra_mode"},
+        Refusal{"unknown_ipv6_mode",
+                [](StateDocument& s) {
+                  s.subnet["s2"] = SubnetState{"net", "2001:db8::/64", {}, true, {}, {}};
+                  s.subnet["s2"]->ipv6_address_mode = "manual";
+                },
+                "/subnet/s2/ipv6_address_mode"},
+        Refusal{"dhcp_option_not_hexadecimal",
+                [](StateDocument& s) {
+                  s.port["b"] = port(2), s.port["b"]->dhcp_options = {{4, 67, "00"}, {4, 66, "0g"}};
+                },
+                "/port/b/dhcp_options/1/data"},
+        Refusal{"dhcp_option_too_long",
+                [](StateDocument& s) {
+                  s.port["b"] = port(2), s.port["b"]->dhcp_options = {{4, 67, std::string(512, '0')}};
+                },
+                "/port/b/dhcp_options/0/data"},
+        Refusal{"dhcp_option_of_the_protocol",
+                [](StateDocument& s) {
+                  s.port["b"] = port(2), s.port["b"]->dhcp_options = {{4, 53, "01"}};
+                },
+                "/port/b/dhcp_options/0/code"},
         Refusal{"network_in_use", [](StateDocument& s) { s.network["net"] = std::nullopt; }, "/network/net"},
         Refusal{"group_in_use", [](StateDocument& s) { s.security_group["group"] = std::nullopt; },
                 "/security_group/group"},
