@@ -110,9 +110,9 @@ std::vector<store::Module> modules() {
           image::image_module(), volume::volume_module(),     compute::compute_module()};
 }
 
-std::vector<bus::Kind> kinds() {
+std::vector<bus::Kind> kinds(const Clock& clock) {
   std::vector<bus::Kind> out;
-  for (auto more : {network::network_kinds(), volume::volume_kinds(), compute::compute_kinds()}) {
+  for (auto more : {network::network_kinds(), volume::volume_kinds(), compute::compute_kinds(clock)}) {
     std::move(more.begin(), more.end(), std::back_inserter(out));
   }
   return out;
@@ -165,9 +165,9 @@ Status run(const ApiOptions& options) {
       door(image::image_service(*database, clock, blocks.get()), options.image_port),
   };
   HANOK_TRY(server, http::make_server(doors, {.workers = options.workers, .stop_on_signals = true}));
-  HANOK_TRY(
-      for_agents,
-      agent_doors(options, bus::agent_service(*database, clock, sessions, kinds(), agent_token), *identity));
+  HANOK_TRY(for_agents,
+            agent_doors(options, bus::agent_service(*database, clock, sessions, kinds(clock), agent_token),
+                        *identity));
   HANOK_TRY(agent_server,
             http::make_server(for_agents, {.workers = kAgentWorkers, .stop_on_signals = false}));
 

@@ -12,9 +12,8 @@
 namespace hanok::compute {
 
 [[nodiscard]] store::Module compute_module();
-// How agents see instances. `clock` must outlive the kinds; without one the system's is used.
+// How agents see instances. `clock` must outlive the kinds.
 [[nodiscard]] std::vector<bus::Kind> compute_kinds(const Clock& clock);
-[[nodiscard]] std::vector<bus::Kind> compute_kinds();
 // Transient states past their deadline go to ERROR with a fault; called about once a second.
 [[nodiscard]] Status expire_servers(store::Tx& tx, std::int64_t now_us);
 // `asker`: console logs.

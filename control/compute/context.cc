@@ -3,25 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+
+#include "control/http/url.h"
 
 namespace hanok::compute {
 namespace {
 
 constexpr std::int64_t kMaxPage = 1000;
-
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char raw : text) {
-    const auto c = static_cast<unsigned char>(raw);
-    if (std::isalnum(c) != 0 || std::strchr("-_.~", raw) != nullptr) {
-      out += raw;
-    } else {
-      out += fmt::format("%{:02X}", c);
-    }
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -65,11 +53,11 @@ Json next_link(const http::Request& request, const std::string& marker) {
   std::string query;
   for (const auto& [name, value] : request.query) {
     if (name == "marker") continue;
-    query += fmt::format("{}={}&", percent_encode(name), percent_encode(value));
+    query += fmt::format("{}={}&", http::percent_encode(name), http::percent_encode(value));
   }
   return Json::array({{{"rel", "next"},
                        {"href", fmt::format("{}{}?{}marker={}", request.base_url, request.path, query,
-                                            percent_encode(marker))}}});
+                                            http::percent_encode(marker))}}});
 }
 
 Json links_of(const http::Request& request, const std::string& path) {
@@ -78,10 +66,9 @@ Json links_of(const http::Request& request, const std::string& path) {
 }
 
 Status only_fields(const Json& object, std::initializer_list<const char*> allowed) {
-  for (const auto& [name, value] : object.items()) {
-    const bool known =
-        std::any_of(allowed.begin(), allowed.end(), [&](const char* word) { return name == word; });
-    if (!known) {
+  for (const auto& item : object.items()) {
+    const std::string& name = item.key();
+    if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
       return bad_request(
           fmt::format("Invalid input for field/attribute: additional properties are not allowed ('{}' was "
                       "unexpected).",

@@ -136,9 +136,4 @@ std::vector<bus::Kind> compute_kinds(const Clock& clock) {
   return {{.name = "instance", .render = render_instance, .observe = observe}};
 }
 
-std::vector<bus::Kind> compute_kinds() {
-  static const SystemClock kClock;
-  return compute_kinds(kClock);
-}
-
 }  // namespace hanok::compute

@@ -1,7 +1,5 @@
 #include "control/http/url.h"
 
-#include <cctype>
-
 namespace hanok::http {
 namespace {
 
@@ -75,7 +73,26 @@ Status parse_query(std::string_view query, std::vector<std::pair<std::string, st
   return {};
 }
 
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
+}
+
 }  // namespace
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+    }
+  }
+  return out;
+}
 
 Result<Target> parse_target(std::string_view target) {
   if (target.empty() || target.front() != '/') return bad_request("The request target must be a path.");

@@ -20,4 +20,8 @@ struct Target {
 // parameters.
 [[nodiscard]] Result<Target> parse_target(std::string_view target);
 
+// Everything but letters, digits and -._~ as %XX (RFC 3986, 2.1): for links that carry the client's own
+// words.
+[[nodiscard]] std::string percent_encode(std::string_view text);
+
 }  // namespace hanok::http

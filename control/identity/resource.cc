@@ -5,20 +5,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "control/http/url.h"
+#include "control/store/keyset.h"
+
 namespace hanok::identity {
 namespace {
 
 constexpr std::int64_t kMaxPage = 1000;
-
-std::string url_encode(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
 
 Result<std::int64_t> page_size(const http::Request& request) {
   const auto text = request.query_one("limit");
@@ -56,6 +49,7 @@ http::Response list_response(const http::Request& request, const std::string& co
 Result<store::Rows> list_rows(store::Tx& tx, const http::Request& request, const ListQuery& list,
                               bool* more) {
   HANOK_TRY(limit, page_size(request));
+  const std::vector<store::SortKey> keys = {{"id"}};
   std::string sql = "SELECT * FROM " + list.table + " WHERE 1 = 1";
   store::Args args;
   if (!list.where.empty()) {
@@ -74,10 +68,9 @@ Result<store::Rows> list_rows(store::Tx& tx, const http::Request& request, const
     args.emplace_back(flag.value_or(true));
   }
   if (const auto marker = request.query_one("marker")) {
-    sql += " AND id > ?";
-    args.emplace_back(*marker);
+    store::add_marker(list.table, keys, *marker, sql, args);
   }
-  sql += " ORDER BY id LIMIT ?";
+  sql += store::order_by(keys) + " LIMIT ?";
   args.emplace_back(limit + 1);
   HANOK_TRY(rows, tx.query(sql, args));
   *more = static_cast<std::int64_t>(rows.size()) > limit;
@@ -90,7 +83,7 @@ void add_next(const http::Request& request, http::Response& response, const std:
   if (objects.empty()) return;
   std::string next = request.base_url + request.path + "?";
   for (const auto& [name, value] : request.query) {
-    if (name != "marker") next += url_encode(name) + "=" + url_encode(value) + "&";
+    if (name != "marker") next += http::percent_encode(name) + "=" + http::percent_encode(value) + "&";
   }
   response.body["links"]["next"] = next + "marker=" + objects.back().at("id").get<std::string>();
 }

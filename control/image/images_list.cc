@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 
+#include "control/http/url.h"
 #include "control/image/context.h"
 #include "control/store/keyset.h"
 
@@ -187,23 +188,10 @@ Result<std::vector<store::SortKey>> sort_keys(const http::Request& request) {
   return out;
 }
 
-std::string escape(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == ':') {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", byte);
-    }
-  }
-  return out;
-}
-
 std::string page_link(const http::Request& request, const std::string& marker) {
   std::string query;
   const auto add = [&](const std::string& name, const std::string& value) {
-    query += (query.empty() ? "?" : "&") + escape(name) + "=" + escape(value);
+    query += (query.empty() ? "?" : "&") + http::percent_encode(name) + "=" + http::percent_encode(value);
   };
   for (const auto& [name, value] : request.query) {
     if (name != "marker") add(name, value);

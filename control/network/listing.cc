@@ -5,7 +5,9 @@
 #include <map>
 
 #include "common/clock.h"
+#include "control/http/url.h"
 #include "control/network/errors.h"
+#include "control/store/keyset.h"
 
 namespace hanok::network {
 namespace {
@@ -120,14 +122,9 @@ void add_tag_filters(const http::Request& request, Condition& where) {
   }
 }
 
-struct SortKey {
-  std::string sql;
-  bool descending = false;
-};
-
 struct Page {
-  std::vector<SortKey> keys;  // the last is t.id: the order is total
-  std::int64_t limit = 0;     // 0: all
+  std::vector<store::SortKey> keys;  // as the page is read: backwards when `reverse`
+  std::int64_t limit = 0;            // 0: all
   std::string marker;
   bool reverse = false;
 };
@@ -138,7 +135,7 @@ Status read_sort(const http::Request& request, const Listing& listing, Page& pag
   if (!directions.empty() && directions.size() != keys.size()) {
     return bad_request("The number of sort_keys and sort_dirs must be same", "HTTPBadRequest");
   }
-  bool has_id = false;
+  bool total = false;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const Column* column = find_column(listing, keys[i]);
     if (column == nullptr || is_predicate(*column) || i >= 8) {
@@ -150,13 +147,13 @@ Status read_sort(const http::Request& request, const Listing& listing, Page& pag
           "'" + direction + "' is an invalid value for sort_dirs, valid value is 'asc' and 'desc'",
           "HTTPBadRequest");
     }
-    const bool is_id = column->name == "id";
-    has_id = has_id || is_id;
+    if (total) continue;  // no two rows have one id: what comes after it orders nothing
+    total = column->name == "id";
     // NULL has no order of its own: it sorts as the empty text.
     page.keys.push_back(
-        {is_id ? "t.id" : "coalesce(" + std::string(column->sql) + ", '')", direction == "desc"});
+        {total ? "t.id" : "coalesce(" + std::string(column->sql) + ", '')", direction == "desc"});
   }
-  if (!has_id) page.keys.push_back({"t.id", false});
+  if (!total) page.keys.push_back({"t.id", false});
   return {};
 }
 
@@ -172,61 +169,25 @@ Result<Page> read_page(const http::Request& request, const Listing& listing) {
   page.marker = request.query_one("marker").value_or("");
   const std::string reverse = request.query_one("page_reverse").value_or("");
   page.reverse = reverse == "True" || reverse == "true" || reverse == "1";
+  if (page.reverse) page.keys = store::reversed(std::move(page.keys));
   return page;
 }
 
-// Rows after (before, in reverse) the marker in the order of the sort keys.
-Status add_marker(store::Tx& tx, const Listing& listing, const Page& page, Condition& where) {
-  std::string select = "SELECT ";
-  for (std::size_t i = 0; i < page.keys.size(); ++i) {
-    const std::string number = std::to_string(i);
-    select += (i == 0 ? "" : ", ") + page.keys[i].sql + " AS k" + number;
-    select += ", typeof(" + page.keys[i].sql + ") AS type" + number;
-  }
-  HANOK_TRY(row, tx.query_one(select + " FROM " + listing.table + " t WHERE t.id = ?", {page.marker}));
+Status start_behind(store::Tx& tx, const Listing& listing, const Page& page, Condition& where) {
+  const std::string table = listing.table + " t";
+  HANOK_TRY(row, tx.query_one("SELECT 1 FROM " + table + " WHERE t.id = ?", {page.marker}));
   if (!row) return listing.missing(page.marker);
-  std::string sql;
-  for (std::size_t i = 0; i < page.keys.size(); ++i) {
-    std::string part;
-    for (std::size_t j = 0; j <= i; ++j) {
-      const bool downwards = page.keys[j].descending != page.reverse;
-      part += (j == 0 ? "" : " AND ") + page.keys[j].sql + (j < i ? " = ?" : downwards ? " < ?" : " > ?");
-      const std::string name = "k" + std::to_string(j);
-      if (row->text("type" + std::to_string(j)) == "integer") {
-        where.args.emplace_back(row->integer(name));
-      } else {
-        where.args.emplace_back(row->text(name));
-      }
-    }
-    sql += (i == 0 ? "(" : " OR (") + part + ")";
-  }
-  where.sql += " AND (" + sql + ")";
+  store::add_marker(table, page.keys, page.marker, where.sql, where.args);
   return {};
-}
-
-std::string url_encode(const std::string& text) {
-  static constexpr const char* kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kDigits[byte >> 4U];
-      out += kDigits[byte & 0xfU];
-    }
-  }
-  return out;
 }
 
 Json page_link(const http::Request& request, const char* rel, const std::string& marker, bool reverse) {
   std::string query;
   for (const auto& [key, value] : request.query) {
     if (key == "marker" || key == "page_reverse") continue;
-    query += url_encode(key) + "=" + url_encode(value) + "&";
+    query += http::percent_encode(key) + "=" + http::percent_encode(value) + "&";
   }
-  query += "marker=" + url_encode(marker);
+  query += "marker=" + http::percent_encode(marker);
   if (reverse) query += "&page_reverse=True";
   return {{"rel", rel}, {"href", request.base_url + request.path + "?" + query}};
 }
@@ -239,12 +200,8 @@ Result<http::Response> list_rows(store::Tx& tx, const http::Request& request, co
   Condition where = visible;
   HANOK_CHECK(add_filters(request, listing, where));
   add_tag_filters(request, where);
-  if (!page.marker.empty()) HANOK_CHECK(add_marker(tx, listing, page, where));
-  std::string sql = listing.select + " WHERE " + where.sql + " ORDER BY ";
-  for (std::size_t i = 0; i < page.keys.size(); ++i) {
-    sql += (i == 0 ? "" : ", ") + page.keys[i].sql;
-    sql += page.keys[i].descending != page.reverse ? " DESC" : " ASC";
-  }
+  if (!page.marker.empty()) HANOK_CHECK(start_behind(tx, listing, page, where));
+  std::string sql = listing.select + " WHERE " + where.sql + store::order_by(page.keys);
   if (page.limit > 0) {
     sql += " LIMIT ?";
     where.args.emplace_back(page.limit);

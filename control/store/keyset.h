@@ -1,7 +1,8 @@
 #pragma once
-// Keyset paging over one table: a page starts behind the row that the marker names, in the order of any
-// number of columns in mixed directions. Expressions use unqualified column names of that table, are never
-// NULL (COALESCE) and come from the program, never from a client.
+// Keyset paging over one table, for every list of every service: a page starts behind the row that the marker
+// names, in the order of any number of columns in mixed directions. Expressions use column names of that
+// table (unqualified, or by the alias that the table's name carries: "ports t"), are never NULL (COALESCE)
+// and come from the program, never from a client. The last one is the table's id.
 
 #include <string>
 #include <vector>
@@ -23,21 +24,28 @@ struct SortKey {
   return out;
 }
 
-// Appends " AND (...)" that holds for the rows behind the marker. The last key must be unique (the id).
+// The same order, backwards: for the page before a marker.
+[[nodiscard]] inline std::vector<SortKey> reversed(std::vector<SortKey> keys) {
+  for (SortKey& key : keys) key.descending = !key.descending;
+  return keys;
+}
+
+// Appends " AND (...)" that holds for the rows behind the marker. By the id alone, the marker's row need not
+// be there any more; by other columns too, its values are looked up, and without it the page is empty.
 inline void add_marker(const std::string& table, const std::vector<SortKey>& keys,
                        const std::string& marker_id, std::string& where, Args& args) {
-  const auto of_marker = [&](const std::string& expression) {
+  const auto of_marker = [&](std::size_t key) -> std::string {
     args.emplace_back(marker_id);
-    return "(SELECT " + expression + " FROM " + table + " WHERE id = ?)";
+    if (key + 1 == keys.size()) return "?";
+    return "(SELECT " + keys[key].expression + " FROM " + table + " WHERE id = ?)";
   };
   where += " AND (";
   for (std::size_t last = 0; last < keys.size(); ++last) {
     where += last == 0 ? "(" : " OR (";
     for (std::size_t i = 0; i < last; ++i) {
-      where += keys[i].expression + " = " + of_marker(keys[i].expression) + " AND ";
+      where += keys[i].expression + " = " + of_marker(i) + " AND ";
     }
-    where += keys[last].expression + (keys[last].descending ? " < " : " > ") +
-             of_marker(keys[last].expression) + ")";
+    where += keys[last].expression + (keys[last].descending ? " < " : " > ") + of_marker(last) + ")";
   }
   where += ")";
 }

@@ -36,5 +36,14 @@ TEST(Url, refuses_what_is_no_path_or_no_text) {
   }
 }
 
+TEST(Url, what_is_percent_encoded_comes_back_the_same) {
+  EXPECT_EQ(percent_encode("aZ09-._~"), "aZ09-._~");
+  EXPECT_EQ(percent_encode("a b&c=/\xc3\xa9"), "a%20b%26c%3D%2F%C3%A9");
+  const std::string text = "name=x y&+%/\xe2\x82\xac";
+  const auto target = parse_target("/?q=" + percent_encode(text));
+  ASSERT_TRUE(target.ok());
+  EXPECT_THAT(target->query, ElementsAre(Pair("q", text)));
+}
+
 }  // namespace
 }  // namespace hanok::http
