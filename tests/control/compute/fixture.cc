@@ -9,65 +9,11 @@
 
 namespace hanok::compute {
 
-ComputeTest::ComputeTest() {
-  auto opened =
-      store::open_database(":memory:", {bus::bus_module(), network::network_module(), image::image_module(),
-                                        volume::volume_module(), compute_module()});
-  HANOK_ASSERT(opened.ok());
-  database = std::move(*opened);
-  service_ = compute_service(*database, clock, asker);
-  router_ = std::make_unique<http::Router>(service_.routes);
-  kinds_ = compute_kinds(clock);
-  be("alice");
-}
-
-void ComputeTest::be(const std::string& project, bool admin) {
-  caller = {};
-  caller.user_id = project + "-user";
-  caller.project_id = project;
-  caller.is_admin = admin;
-  caller.roles = {admin ? "admin" : "member"};
-}
-
-Result<http::Response> ComputeTest::dispatch(http::Method method, const std::string& target,
-                                             const Json& body) {
-  http::Request request;
-  clock.advance_us(1);
-  request.method = method;
-  auto parsed = http::parse_target(target);
-  if (!parsed.ok()) return parsed.take_error();
-  request.path = parsed->path;
-  request.query = parsed->query;
-  request.json = body;
-  request.base_url = "http://api:8774";
-  request.caller = caller;
-  request.request_id = "req-" + std::to_string(clock.now_us());
-  request.minor_version = minor;
-  request.service_version = "2." + std::to_string(minor);
-  const auto match = router_->match(method, parsed->segments);
-  if (match.route == nullptr) return not_found("no route for " + request.path);
-  request.params = match.params;
-  if (match.route->access == http::Access::kAdmin && !caller.is_admin) return forbidden("for administrators");
-  return match.route->handler(request);
-}
-
-Json ComputeTest::call(http::Method method, const std::string& target, const Json& body, int status) {
-  auto reply = dispatch(method, target, body);
-  if (!reply.ok()) {
-    ADD_FAILURE() << http::method_name(method) << ' ' << target << ": " << reply.error().message;
-    return nullptr;
-  }
-  EXPECT_EQ(reply->status, status) << target;
-  last = std::move(*reply);
-  return last.body;
-}
-
-Error ComputeTest::refuse(http::Method method, const std::string& target, const Json& body) {
-  auto reply = dispatch(method, target, body);
-  if (!reply.ok()) return reply.error();
-  ADD_FAILURE() << http::method_name(method) << ' ' << target
-                << " was not refused: " << dump_json(reply->body);
-  return internal_error("not refused");
+ComputeTest::ComputeTest()
+    : ServiceTest({bus::bus_module(), network::network_module(), image::image_module(),
+                   volume::volume_module(), compute_module()}),
+      kinds_(compute_kinds(clock)) {
+  serve(compute_service(*database, clock, asker));
 }
 
 std::string ComputeTest::flavor(const std::string& id, int ram, int vcpus, int disk) {

@@ -2,15 +2,11 @@
 // The compute service over a private database with the real network, image and volume services beside it,
 // called as the HTTP edge calls it, and an agent that the test plays.
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <memory>
 #include <string>
 
 #include "control/bus/bus.h"
 #include "control/compute/compute.h"
-#include "control/http/router.h"
+#include "tests/control/service_fixture.h"
 
 namespace hanok::compute {
 
@@ -29,33 +25,19 @@ class FakeAsker final : public bus::Asker {
   Result<Json> answer = unavailable("no session");
 };
 
-class ComputeTest : public ::testing::Test {
+class ComputeTest : public ServiceTest {
  protected:
   ComputeTest();
 
-  Json call(http::Method method, const std::string& target, const Json& body, int status);
-  Json get(const std::string& target) { return call(http::Method::kGet, target, nullptr, 200); }
   Json post(const std::string& target, const Json& body, int status = 200) {
     return call(http::Method::kPost, target, body, status);
-  }
-  Json put(const std::string& target, const Json& body) {
-    return call(http::Method::kPut, target, body, 200);
-  }
-  void remove(const std::string& target, int status = 204) {
-    call(http::Method::kDelete, target, nullptr, status);
   }
   void act(const std::string& id, const Json& action, int status = 202) {
     post("/v2.1/servers/" + id + "/action", action, status);
   }
-  Error refuse(http::Method method, const std::string& target, const Json& body = nullptr);
-  Error refuse_post(const std::string& target, const Json& body) {
-    return refuse(http::Method::kPost, target, body);
-  }
-  Error refuse_get(const std::string& target) { return refuse(http::Method::kGet, target); }
   Error refuse_act(const std::string& id, const Json& action) {
     return refuse_post("/v2.1/servers/" + id + "/action", action);
   }
-  void be(const std::string& project, bool admin = false);
 
   std::string flavor(const std::string& id = "1", int ram = 128, int vcpus = 1, int disk = 1);
   std::string image(const std::string& name = "cirros");
@@ -78,18 +60,10 @@ class ComputeTest : public ::testing::Test {
   void sweep();
   std::int64_t count(const std::string& sql);
 
-  ManualClock clock;
   FakeAsker asker;
-  std::unique_ptr<store::Database> database;
-  http::Caller caller;
-  int minor = 1;
   std::string image_id, flavor_id, network_id;
-  http::Response last;
 
  private:
-  Result<http::Response> dispatch(http::Method method, const std::string& target, const Json& body);
-  http::Service service_;
-  std::unique_ptr<http::Router> router_;
   std::vector<bus::Kind> kinds_;
 };
 

@@ -56,7 +56,7 @@ TEST_F(Flavors, ListsPageAndFilter) {
   EXPECT_EQ(get("/v2.1/flavors/detail?minDisk=3")["flavors"][0]["id"], "3");
   const Json page = get("/v2.1/flavors?limit=2");
   EXPECT_EQ(page["flavors"].size(), 2U);
-  EXPECT_EQ(page["flavors_links"][0]["href"], "http://api:8774/v2.1/flavors?limit=2&marker=2");
+  EXPECT_EQ(page["flavors_links"][0]["href"], "http://api/v2.1/flavors?limit=2&marker=2");
   EXPECT_EQ(get("/v2.1/flavors?limit=2&marker=2")["flavors"][0]["id"], "3");
   EXPECT_CODE(refuse_get("/v2.1/flavors?marker=9"), kBadRequest);
   EXPECT_CODE(refuse_get("/v2.1/flavors?limit=-1"), kBadRequest);

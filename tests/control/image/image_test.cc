@@ -2,7 +2,7 @@
 
 #include "control/image/digest.h"
 #include "storage/block/memory_store.h"
-#include "tests/control/image/api_caller.h"
+#include "tests/control/api_caller.h"
 
 namespace hanok::image {
 namespace {

@@ -3,9 +3,7 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 class Calls : public NetworkTest {};
 

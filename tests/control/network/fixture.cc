@@ -1,64 +1,11 @@
 #include "tests/control/network/fixture.h"
 
 #include "control/bus/hosts.h"
-#include "control/http/url.h"
 
 namespace hanok::network {
 
-NetworkTest::NetworkTest() {
-  auto opened = store::open_database(":memory:", {bus::bus_module(), network_module()});
-  HANOK_ASSERT(opened.ok());
-  database = std::move(*opened);
-  service_ = network_service(*database, clock);
-  router_ = std::make_unique<http::Router>(service_.routes);
-  be("alice");
-}
-
-void NetworkTest::be(const std::string& project, bool admin) {
-  caller = {};
-  caller.user_id = project + "-user";
-  caller.project_id = project;
-  caller.is_admin = admin;
-  caller.roles = {admin ? "admin" : "member"};
-}
-
-Result<http::Response> NetworkTest::dispatch(http::Method method, const std::string& target,
-                                             const Json& body) {
-  http::Request request;
-  clock.advance_us(1);  // no two calls at one moment: the order of creation is clear
-  request.method = method;
-  auto parsed = http::parse_target(target);
-  if (!parsed.ok()) return parsed.take_error();
-  request.path = parsed->path;
-  request.query = parsed->query;
-  request.json = body;
-  request.base_url = "http://api:9696";
-  request.caller = caller;
-  const auto match = router_->match(method, parsed->segments);
-  if (match.route == nullptr) return not_found("no route for " + request.path);
-  request.params = match.params;
-  const bool forbidden_route = match.route->access == http::Access::kAdmin && !caller.is_admin;
-  if (forbidden_route) return forbidden("the route is for administrators");
-  return match.route->handler(request);
-}
-
-Json NetworkTest::call(http::Method method, const std::string& target, const Json& body, int status) {
-  auto reply = dispatch(method, target, body);
-  if (!reply.ok()) {
-    ADD_FAILURE() << http::method_name(method) << ' ' << target << ": " << reply.error().type << ": "
-                  << reply.error().message;
-    return nullptr;
-  }
-  EXPECT_EQ(reply->status, status) << target;
-  return reply->body;
-}
-
-Error NetworkTest::refuse(http::Method method, const std::string& target, const Json& body) {
-  auto reply = dispatch(method, target, body);
-  if (!reply.ok()) return reply.error();
-  ADD_FAILURE() << http::method_name(method) << ' ' << target
-                << " was not refused: " << dump_json(reply->body);
-  return internal_error("not refused");
+NetworkTest::NetworkTest() : ServiceTest({bus::bus_module(), network_module()}) {
+  serve(network_service(*database, clock));
 }
 
 std::string NetworkTest::network(const std::string& name) {

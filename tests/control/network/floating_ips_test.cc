@@ -3,10 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-using testing::ElementsAre;
-using testing::HasSubstr;
-
 class FloatingIps : public NetworkTest {};
 
 class Connected : public NetworkTest {

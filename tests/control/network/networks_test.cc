@@ -3,10 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-using testing::ElementsAre;
-using testing::HasSubstr;
-
 class Networks : public NetworkTest {};
 
 TEST_F(Networks, are_made_shown_changed_and_removed) {

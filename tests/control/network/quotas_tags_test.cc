@@ -4,8 +4,6 @@ namespace hanok::network {
 namespace {
 
 using http::Method;
-using testing::ElementsAre;
-using testing::HasSubstr;
 
 class QuotasAndTags : public NetworkTest {};
 

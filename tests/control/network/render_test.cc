@@ -3,10 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-using testing::ElementsAre;
-using testing::HasSubstr;
-
 class Rendering : public NetworkTest {};
 
 TEST_F(Rendering, is_the_state_document_of_the_data_plane) {

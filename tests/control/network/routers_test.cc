@@ -3,10 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-using testing::ElementsAre;
-using testing::HasSubstr;
-
 class Routers : public NetworkTest {};
 
 std::string path_of(const std::string& id) {

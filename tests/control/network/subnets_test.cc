@@ -3,8 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class Subnets : public NetworkTest {};

@@ -7,7 +7,7 @@
 #include "control/image/image.h"
 #include "control/volume/volume.h"
 #include "storage/block/memory_store.h"
-#include "tests/control/image/api_caller.h"
+#include "tests/control/api_caller.h"
 
 namespace hanok::volume {
 
