@@ -39,7 +39,7 @@ std::string encrypt(const FernetKey& key, std::string_view plaintext, const unsi
   HANOK_ASSERT(
       EVP_EncryptUpdate(context.get(), to, &used, bytes(plaintext), static_cast<int>(plaintext.size())) == 1);
   HANOK_ASSERT(EVP_EncryptFinal_ex(context.get(), to + used, &last) == 1);
-  out.resize(static_cast<std::size_t>(used + last));
+  out.resize(static_cast<std::size_t>(used) + static_cast<std::size_t>(last));
   return out;
 }
 
@@ -56,7 +56,7 @@ std::optional<std::string> decrypt(const FernetKey& key, std::string_view cipher
       EVP_DecryptFinal_ex(context.get(), to + used, &last) != 1) {
     return std::nullopt;
   }
-  out.resize(static_cast<std::size_t>(used + last));
+  out.resize(static_cast<std::size_t>(used) + static_cast<std::size_t>(last));
   return out;
 }
 

@@ -16,6 +16,10 @@ enum Version { kUnscoped = 0, kDomain = 1, kProject = 2, kSystem = 8, kApplicati
 constexpr std::array<std::string_view, 6> kMethods = {"external", "password", "token",
                                                       "oauth1",   "mapped",   "application_credential"};
 
+// Far more than any token has; the MessagePack reader calls itself once per nested array.
+constexpr std::size_t kMaxPayloadBytes = 4096;
+constexpr double kLastSecond = 253402300799;  // of the year 9999
+
 int nibble(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -152,16 +156,19 @@ std::string pack_payload(const TokenPayload& payload) {
 }
 
 std::optional<TokenPayload> unpack_payload(std::string_view bytes) {
+  if (bytes.size() > kMaxPayloadBytes) return std::nullopt;
   const Json packed = Json::from_msgpack(bytes.begin(), bytes.end(), true, false);
   if (!packed.is_array() || packed.empty() || !packed[0].is_number_integer()) return std::nullopt;
   const auto version = packed[0].get<std::int64_t>();
   const auto layout = layout_of(version);
   if (!layout || packed.size() != layout->size || !packed[2].is_number_integer()) return std::nullopt;
   if (!packed[layout->expires].is_number() || !packed[layout->audit].is_array()) return std::nullopt;
+  const auto expires_s = packed[layout->expires].get<double>();
+  if (!(expires_s >= 0 && expires_s <= kLastSecond)) return std::nullopt;  // not a number either
   TokenPayload out;
   out.user_id = unpack_id(packed[1]);
   out.methods = unpack_methods(packed[2].get<std::int64_t>());
-  out.expires_us = std::llround(packed[layout->expires].get<double>() * 1e6);
+  out.expires_us = std::llround(expires_s * 1e6);
   for (const Json& id : packed[layout->audit]) {
     if (!id.is_binary()) return std::nullopt;
     const auto& raw = id.get_binary();

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "common/json.h"
 #include "control/identity/fernet.h"
 
@@ -116,6 +119,20 @@ TEST(TokenPayload, broken_payloads_are_refused) {
     EXPECT_FALSE(unpack_payload({reinterpret_cast<const char*>(bytes.data()), bytes.size()}).has_value())
         << wrong.dump();
   }
+}
+
+TEST(TokenPayload, a_time_that_is_none_is_refused) {
+  for (const double wrong : {-1.0, 1e300, std::numeric_limits<double>::infinity(), std::nan("")}) {
+    const Json payload =
+        Json::array({0, Json::array({false, "user"}), 2, wrong, Json::array({Json::binary({1})})});
+    const auto bytes = Json::to_msgpack(payload);
+    EXPECT_FALSE(unpack_payload({reinterpret_cast<const char*>(bytes.data()), bytes.size()}).has_value())
+        << wrong;
+  }
+}
+
+TEST(TokenPayload, deep_nesting_is_refused_unread) {
+  EXPECT_FALSE(unpack_payload(std::string(1U << 20U, '\x91')).has_value());
 }
 
 TEST(TokenPayload, audit_ids_have_16_bytes) {
