@@ -93,7 +93,7 @@ Status InstanceReconciler::switch_power(const Instance& wanted, const DomainView
   }
   // Suspended. Where memory cannot be saved (a device that does not migrate) the guest stands still instead.
   if (off) return {};
-  const auto saved = hypervisor_.save(id);
+  auto saved = hypervisor_.save(id);
   if (saved.ok() || saved.error().code == ErrorCode::kUnavailable) return saved;
   spdlog::warn("[{}] instance {}: memory is not saved, the guest is paused: {}", wanted.request_id, id,
                saved.error().message);

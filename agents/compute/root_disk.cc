@@ -8,7 +8,7 @@ namespace {
 constexpr std::uint64_t kGib = 1ULL << 30U;
 
 // Idempotence: what is there already, or gone already, is what was wanted.
-Status unless(Status status, ErrorCode fine) {
+Status unless(const Status& status, ErrorCode fine) {
   return !status.ok() && status.error().code == fine ? Status{} : status;
 }
 

@@ -115,7 +115,7 @@ Status parse_hints(const http::Request& request, CreateRequest& out) {
 Status parse_names(const http::Request& request, const Json& server, CreateRequest& out) {
   HANOK_TRY(name, need_name(server, "name"));
   out.name = name;
-  HANOK_TRY(description, get_string(server, "description", 255 * 4));
+  HANOK_TRY(description, get_string(server, "description", std::size_t{255} * 4));
   if (description && utf8_length(*description) > 255)
     return bad_request("Invalid input: description is too long.");
   out.description = request.minor_version < 19 ? std::optional<std::string>(name) : description;

@@ -120,9 +120,7 @@ Status add_status(const http::Request& request, ServerFilter& out) {
 // Deleted servers: for administrators who ask, and in lists of what changed.
 Status add_deleted(const http::Request& request, ServerFilter& out) {
   HANOK_TRY(deleted, query_flag(request, "deleted"));
-  if (deleted && request.caller.is_admin) {
-    add(out, "deleted = ?", 1);
-  } else if (out.status == "DELETED") {
+  if ((deleted && request.caller.is_admin) || out.status == "DELETED") {
     add(out, "deleted = ?", 1);
   } else if (!request.query_one("changes-since")) {
     add(out, "deleted = ?", 0);

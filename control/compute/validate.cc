@@ -33,7 +33,7 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 Result<std::string> need_name(const Json& json, const std::string& key) {
-  HANOK_TRY(text, need_string(json, key, 255 * 4));
+  HANOK_TRY(text, need_string(json, key, std::size_t{255} * 4));
   const bool printable = std::none_of(
       text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
   std::string out = strip(text);

@@ -15,7 +15,7 @@ sources() {
 some_found() {
   local what=$1
   shift
-  (($# > 1)) || {
+  (($#)) || {
     echo "FAILED: no $what found in $PWD" >&2
     exit 1
   }
