@@ -47,6 +47,8 @@ function(hanok_add_program name)
 endfunction()
 
 # hanok_add_test(name SOURCES a_test.cc LIBRARIES x [LABEL unit]): one GoogleTest program, one ctest entry.
+# The target unit_tests builds those of the label unit and nothing that they do not need.
+add_custom_target(unit_tests)
 function(hanok_add_test name)
   cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_LABEL)
@@ -58,4 +60,11 @@ function(hanok_add_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 120)
+  if(ARG_LABEL STREQUAL unit)
+    add_dependencies(unit_tests ${name})
+  endif()
+  if(HANOK_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0) # GoogleTest's macros are half of the time of an optimised build
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  endif()
 endfunction()

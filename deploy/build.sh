@@ -12,10 +12,11 @@ build_up() {
 }
 
 cmd_build() {
-  local preset=${1:-release} missing wanted
-  mapfile -t wanted < <(packages_of build)
+  local preset=${1:-release} missing wanted groups=(build)
+  [[ $preset != asan ]] || groups+=(sanitize)
+  mapfile -t wanted < <(packages_of "${groups[@]}")
   mapfile -t missing < <(packages_missing "${wanted[@]}")
-  ((${#missing[@]} == 0)) || packages_up build
+  ((${#missing[@]} == 0)) || packages_up "${groups[@]}"
   build_up "$preset"
 }
 
@@ -27,11 +28,16 @@ cmd_test() {
     unit) test_ctest unit ;;
     system) test_ctest system ;;
     all) test_ctest 'unit|system' ;;
+    sanitize) test_sanitize ;;
+    tidy)
+      shift
+      test_tidy "$@"
+      ;;
     interop)
       shift
       test_interop "$@"
       ;;
-    *) die "test: unit, system, interop [REGEX] or all, not '$what'" ;;
+    *) die "test: unit, system, sanitize, tidy [FILE...], interop [REGEX] or all, not '$what'" ;;
   esac
 }
 
@@ -62,6 +68,25 @@ test_ctest() {
     test_node_end >"$HERE/build/$PRESET/test-node-down.log" 2>&1 || true
   fi
   return "$code"
+}
+
+# The unit tests and the fuzz targets under AddressSanitizer (with its leak check) and UndefinedBehaviorSanitizer. They
+# have a build folder of their own. Tests of scripts have nothing to sanitize.
+test_sanitize() {
+  packages_up build sanitize
+  build_up asan unit_tests fuzzers
+  cd "$HERE/build/asan" || return
+  export ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-14 UBSAN_OPTIONS=print_stacktrace=1
+  ctest -L unit -E '^(deploy|style)_' --output-on-failure --no-tests=error -j "$(nproc)"
+  "$HERE/tests/fuzz/run" "$HERE/build/asan/fuzz" "${HANOK_FUZZ_SECONDS:-15}"
+}
+
+# clang-tidy over all sources, or over those named; `changed` stands for what differs from the branch main.
+test_tidy() {
+  packages_up build tidy
+  cd "$HERE" || return
+  [[ -f build/$PRESET/compile_commands.json ]] || cmake --preset "$PRESET"
+  "$HERE/tests/style/clang_tidy.sh" "$HERE/build/$PRESET" "$@"
 }
 
 TEST_STATE=/var/lib/hanok-test
