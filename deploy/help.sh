@@ -80,7 +80,7 @@ help_test() {
                                (HANOK_FUZZ_SECONDS=N)
 ./hanok test tidy [FILE...]    clang-tidy over all sources (an hour and more), or these; `changed`: what differs from main
 ./hanok test interop [REGEX]   the OpenInfra interoperability tests by tempest against the node of --state
-CI (.ci/run) runs `./hanok test` and then `./hanok test sanitize`.
+CI (.ci/run) runs `./hanok test`.
 TEXT
 }
 

@@ -9,7 +9,7 @@
 namespace hanok::agent {
 namespace {
 
-const std::string kId = "22222222-0000-4000-8000-000000000001";
+const std::string kInstanceId = "22222222-0000-4000-8000-000000000001";
 
 class GuestFilesTest : public ::testing::Test {
  protected:
@@ -29,46 +29,49 @@ class GuestFilesTest : public ::testing::Test {
 };
 
 TEST_F(GuestFilesTest, FilesAreForRootAlone) {
-  ASSERT_TRUE(files_->prepare(kId).ok());
-  ASSERT_TRUE(files_->write_config_drive(kId, {{"meta_data", {{"uuid", kId}}}, {"user_data", "aGk="}}).ok());
-  EXPECT_EQ(mode(files_->console(kId)), 0600U);
-  EXPECT_EQ(mode(files_->config_drive(kId)), 0600U);
-  EXPECT_EQ(mode(files_->folder(kId)), 0700U);
-  std::ifstream iso(files_->config_drive(kId), std::ios::binary);
+  ASSERT_TRUE(files_->prepare(kInstanceId).ok());
+  ASSERT_TRUE(
+      files_->write_config_drive(kInstanceId, {{"meta_data", {{"uuid", kInstanceId}}}, {"user_data", "aGk="}})
+          .ok());
+  EXPECT_EQ(mode(files_->console(kInstanceId)), 0600U);
+  EXPECT_EQ(mode(files_->config_drive(kInstanceId)), 0600U);
+  EXPECT_EQ(mode(files_->folder(kInstanceId)), 0700U);
+  std::ifstream iso(files_->config_drive(kInstanceId), std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(iso)), {});
   EXPECT_NE(bytes.find("config-2"), std::string::npos);
-  EXPECT_NE(bytes.find(kId), std::string::npos);
-  EXPECT_FALSE(std::filesystem::exists(files_->folder(kId) + "/config"));
+  EXPECT_NE(bytes.find(kInstanceId), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(files_->folder(kInstanceId) + "/config"));
 }
 
 TEST_F(GuestFilesTest, UserDataThatIsNotBase64IsRefused) {
-  ASSERT_TRUE(files_->prepare(kId).ok());
-  EXPECT_FALSE(files_->write_config_drive(kId, {{"user_data", "***"}}).ok());
-  EXPECT_FALSE(std::filesystem::exists(files_->config_drive(kId)));
+  ASSERT_TRUE(files_->prepare(kInstanceId).ok());
+  EXPECT_FALSE(files_->write_config_drive(kInstanceId, {{"user_data", "***"}}).ok());
+  EXPECT_FALSE(std::filesystem::exists(files_->config_drive(kInstanceId)));
 }
 
 TEST_F(GuestFilesTest, TheConsoleTailHasAsManyLinesAsAskedFor) {
-  ASSERT_TRUE(files_->prepare(kId).ok());
-  std::ofstream(files_->console(kId)) << "one\ntwo\nthree\n";
-  EXPECT_EQ(files_->console_tail(kId, 2).value(), "two\nthree\n");
-  EXPECT_EQ(files_->console_tail(kId, 0).value(), "one\ntwo\nthree\n");
-  EXPECT_EQ(files_->console_tail(kId, 99).value(), "one\ntwo\nthree\n");
+  ASSERT_TRUE(files_->prepare(kInstanceId).ok());
+  std::ofstream(files_->console(kInstanceId)) << "one\ntwo\nthree\n";
+  EXPECT_EQ(files_->console_tail(kInstanceId, 2).value(), "two\nthree\n");
+  EXPECT_EQ(files_->console_tail(kInstanceId, 0).value(), "one\ntwo\nthree\n");
+  EXPECT_EQ(files_->console_tail(kInstanceId, 99).value(), "one\ntwo\nthree\n");
   EXPECT_FALSE(files_->console_tail("33333333-0000-4000-8000-000000000001", 1).ok());
 }
 
 TEST_F(GuestFilesTest, AConsoleThatGrewTooLargeIsCut) {
-  ASSERT_TRUE(files_->prepare(kId).ok());
-  std::ofstream(files_->console(kId)) << std::string(GuestFiles::kConsoleLimitBytes + 1, 'x') << "the end";
-  ASSERT_TRUE(files_->trim_console(kId).ok());
-  EXPECT_EQ(std::filesystem::file_size(files_->console(kId)), GuestFiles::kMaxConsoleBytes);
-  EXPECT_TRUE(files_->console_tail(kId, 0).value().ends_with("the end"));
+  ASSERT_TRUE(files_->prepare(kInstanceId).ok());
+  std::ofstream(files_->console(kInstanceId))
+      << std::string(GuestFiles::kConsoleLimitBytes + 1, 'x') << "the end";
+  ASSERT_TRUE(files_->trim_console(kInstanceId).ok());
+  EXPECT_EQ(std::filesystem::file_size(files_->console(kInstanceId)), GuestFiles::kMaxConsoleBytes);
+  EXPECT_TRUE(files_->console_tail(kInstanceId, 0).value().ends_with("the end"));
 }
 
 TEST_F(GuestFilesTest, RemovalCanBeRepeated) {
-  ASSERT_TRUE(files_->prepare(kId).ok());
-  EXPECT_TRUE(files_->remove(kId).ok());
-  EXPECT_TRUE(files_->remove(kId).ok());
-  EXPECT_FALSE(std::filesystem::exists(files_->folder(kId)));
+  ASSERT_TRUE(files_->prepare(kInstanceId).ok());
+  EXPECT_TRUE(files_->remove(kInstanceId).ok());
+  EXPECT_TRUE(files_->remove(kInstanceId).ok());
+  EXPECT_FALSE(std::filesystem::exists(files_->folder(kInstanceId)));
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 namespace hanok::agent {
 namespace {
 
-const std::string kId = "22222222-0000-4000-8000-000000000001";
+const std::string kGuestId = "22222222-0000-4000-8000-000000000001";
 const storage::ImageRef kImage{"images", "image"};
-const storage::ImageRef kDisk{"vms", kId + "_disk"};
+const storage::ImageRef kDisk{"vms", kGuestId + "_disk"};
 
 struct Died {};  // the agent was killed here
 
@@ -52,7 +52,7 @@ class InstanceReconcilerTest : public ::testing::Test {
       "rebuild_serial": 0, "nics": [{"port_id": "44444444-0000-4000-8000-000000000001", "mac": "FA:16:3E:00:00:01"}],
       "root": {"type": "image", "image": {"pool": "images", "name": "image", "snapshot": "snap", "format": "raw"},
                "disk": {"pool": "vms", "name": ")" +
-        kId + R"(_disk"}, "size_gib": 0}})");
+        kGuestId + R"(_disk"}, "size_gib": 0}})");
   }
   void TearDown() override { std::filesystem::remove_all(settings_.state_dir); }
 
@@ -62,7 +62,7 @@ class InstanceReconcilerTest : public ::testing::Test {
         std::make_unique<InstanceReconciler>(settings_, hypervisor_, store_, converter_, outbox_, clock_);
   }
   Result<Outcome> apply_once(int attempt = 0) {
-    return reconciler_->apply({"instance", kId, object_, 7, attempt});
+    return reconciler_->apply({"instance", kGuestId, object_, 7, attempt});
   }
   // Until nothing is left to be waited for; gives the last report.
   Json settle() {
@@ -74,7 +74,7 @@ class InstanceReconcilerTest : public ::testing::Test {
     }
     return "never settles";
   }
-  MemoryHypervisor::Domain& domain() { return hypervisor_.domains.at(kId); }
+  MemoryHypervisor::Domain& domain() { return hypervisor_.domains.at(kGuestId); }
   void attach_volume(bool attached) {
     object_["volumes"] =
         Json::array({{{"volume_id", "vol"}, {"pool", "volumes"}, {"image", "v"}, {"attached", attached}}});
@@ -217,7 +217,7 @@ TEST_F(InstanceReconcilerTest, DeletionLeavesNothingAndCanBeRepeated) {
     EXPECT_EQ(settle()["state"], "deleted");
     EXPECT_TRUE(hypervisor_.domains.empty());
     EXPECT_FALSE(store_.info(kDisk).ok());
-    EXPECT_FALSE(std::filesystem::exists(settings_.state_dir + "/instances/" + kId));
+    EXPECT_FALSE(std::filesystem::exists(settings_.state_dir + "/instances/" + kGuestId));
   }
 }
 
@@ -330,7 +330,7 @@ TEST_F(InstanceReconcilerTest, AClusterThatDiesInBetweenDelaysAndDoesNotSpoil) {
   }
   EXPECT_GT(failures, 2);
   EXPECT_EQ(domain().starts, 1);
-  EXPECT_FALSE(store_.info({"vms", kId + "_disk.part"}).ok());
+  EXPECT_FALSE(store_.info({"vms", kGuestId + "_disk.part"}).ok());
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""`hanok trace` and `hanok metrics` (deploy/inspect.py) against a data plane."""
+"""`hanok trace` and `hanok metrics` (deploy/dataplane_view.py) against a data plane."""
 import os
 import re
 
 from lab import Lab, expect, network, port, run, state, subnet
 
-INSPECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/inspect.py")
+INSPECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/dataplane_view.py")
 
 with Lab() as lab:
     desired = state()

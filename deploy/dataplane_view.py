@@ -1,4 +1,4 @@
-"""What the data plane does, for people and for Prometheus: inspect.py SOCKET trace PORT KEY=VALUE... | metrics.
+"""What the data plane does, for people and for Prometheus: dataplane_view.py SOCKET trace PORT KEY=VALUE... | metrics.
 
 trace    what each stage decides about a described packet, and which object was the cause; nothing is changed
 metrics  all counters in Prometheus' text format (version 0.0.4)
