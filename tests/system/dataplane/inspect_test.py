@@ -24,7 +24,8 @@ with Lab() as lab:
     packet = ("src_mac=fa:16:3e:00:00:01", "dst_mac=fa:16:3e:00:00:02", "src_ip=10.0.0.11", "dst_ip=10.0.0.12",
               "protocol=tcp", "src_port=1000", "dst_port=80")
     out = ask("trace", "p1", *packet).stdout.splitlines()
-    expect(re.fullmatch(r"egress_policy +next +security_group/open/rules/\d", out[6]), out)
+    stages = {line.split()[0]: line for line in out}
+    expect(re.fullmatch(r"egress_policy +next +security_group/open/rules/\d", stages.get("egress_policy", "")), out)
     expect(re.fullmatch(r"ingress_policy +drop security_group_ingress +port/p2", out[-1]), out)
     refused = ask("trace", "p1", "src_mac=nonsense", check=False)
     expect(refused.returncode == 1 and "/packet/src_mac" in refused.stdout, refused.stdout)
