@@ -64,6 +64,8 @@ pings() { os console log show "$tag-$1" | grep -c "two-nodes: $2 ok" || true; }
 # pings_more HOST NETWORK COUNT: more than COUNT by now.
 pings_more() { (($(pings "$1" "$2") > $3)); }
 
+# The capture is written while it is read: what must be there is waited for.
+seen_on_wire() { (($(on_wire "$1") >= 2)); }
 # on_wire FILTER: how many captured frames match the filter of tcpdump.
 on_wire() { tcpdump -nn -r "$work/wire.pcap" "$1" 2>/dev/null | wc -l; }
 
@@ -120,14 +122,16 @@ done
 step "The wire has carried VNI $vni between the two VTEPs, tag $vlan, and no guest's frame in any other way"
 between="host ${vtep[a]} and host ${vtep[b]} and udp port 4789"
 # The VXLAN header follows the 8 bytes of UDP; its bytes 4 to 6 are the VNI (RFC 7348).
-(($(on_wire "$between and udp[12:4] >> 8 == $vni") >= 2)) || die "no VXLAN frames with VNI $vni"
+eventually 20 "VXLAN frames with VNI $vni" seen_on_wire "$between and udp[12:4] >> 8 == $vni"
 expect "VXLAN frames with another VNI" "$(on_wire "udp port 4789 and udp[12:4] >> 8 != $vni")" 0
-(($(on_wire "vlan $vlan and icmp and host 10.72.0.11 and host 10.72.0.12") >= 2)) || die "no ICMP with tag $vlan"
+eventually 20 "ICMP with tag $vlan" seen_on_wire "vlan $vlan and icmp and host 10.72.0.11 and host 10.72.0.12"
 expect "frames with another tag" "$(on_wire "ether[12:2] == 0x8100 and ether[14:2] & 0xfff != $vlan")" 0
 expect "guests' packets without segment" "$(on_wire "ip and (net 10.71.0.0/24 or net 10.72.0.0/24)")" 0
 
 step "kill -9 of the data plane of host b: ./hanok up brings it back, and the guests reach each other again"
-kill -9 "$(cut -d' ' -f1 "$(host_run b)/pid/hanok-dataplane")"
+pid=$(cut -d' ' -f1 "$(host_run b)/pid/hanok-dataplane")
+kill -9 "$pid"
+eventually 10 "the end of the data plane" process_gone "$pid"
 host b up >"$work/up-b" 2>&1 || die "host b does not come back"
 declare -A before=([vxlan]=$(pings a vxlan) [vlan]=$(pings a vlan))
 for leg in vxlan vlan; do eventually 120 "pings over $leg again" pings_more a $leg "${before[$leg]}"; done

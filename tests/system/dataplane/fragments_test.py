@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Datagrams in fragments, by source NAT and by floating IP. Taps, not packet sockets: DPDK asks those to reassemble."""
-from lab import Lab, expect, network, port, run, state, subnet
+from lab import Lab, expect, network, port, run, state, subnet, wait_for
 
 with Lab() as lab:
     desired = state()
@@ -41,4 +41,4 @@ with Lab() as lab:
     # A later fragment alone leads nowhere.
     spaces["one"].send("Ether(src='fa:16:3e:00:00:01', dst='fa:16:3e:00:01:01') /"
                        " IP(src='10.0.1.11', dst='203.0.113.1', id=7, frag=100, proto=17) / Raw(b'x' * 100)")
-    expect(plane.drops("p1", "fragment_no_first") == 1, "a fragment without its first one")
+    wait_for(lambda: plane.drops("p1", "fragment_no_first") == 1, "the drop of a fragment without its first one")

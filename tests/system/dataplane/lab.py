@@ -63,6 +63,7 @@ class Namespace:
         """A process in the background; stopped at the end."""
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", subprocess.STDOUT)
+        options.setdefault("start_new_session", True)  # what a shell has started ends with it
         process = subprocess.Popen(["ip", "netns", "exec", self.netns, *command], **options)
         self.lab.defer(lambda: stop(process))
         return process
@@ -84,13 +85,14 @@ class Namespace:
 
 
 def stop(process):
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    """Ends a process of Namespace.start and those that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class DataPlane:
@@ -244,7 +246,7 @@ class Lab:
         path = os.path.join(self.folder, f"{interface}-{len(self.cleanups)}.pcap")
         inside = ["ip", "netns", "exec", namespace.netns] if namespace else []
         process = subprocess.Popen([*inside, "tcpdump", "-i", interface, "-U", "-w", path, expression],
-                                   stderr=subprocess.PIPE, text=True)
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True)
         self.defer(lambda: stop(process))
         expect("listening" in process.stderr.readline(), "tcpdump does not start")
         return path
