@@ -32,11 +32,23 @@ if(HANOK_SANITIZE)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
-# hanok_add_library(name SOURCES a.cc b.cc LIBRARIES x y)
+# The many small files of a service or of a test program share translation units: JSON, coroutines and GoogleTest are parsed and
+# instantiated once for several, which halves a clean build. 0 compiles each file alone, which clang-tidy wants.
+set(HANOK_UNITY 8 CACHE STRING "Source files per translation unit")
+function(hanok_share_units name)
+  if(HANOK_UNITY GREATER 1)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${HANOK_UNITY})
+  endif()
+endfunction()
+
+# hanok_add_library(name [SHARE_UNITS] SOURCES a.cc b.cc LIBRARIES x y)
 function(hanok_add_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "SHARE_UNITS" "" "SOURCES;LIBRARIES" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC hanok_flags ${ARG_LIBRARIES})
+  if(ARG_SHARE_UNITS)
+    hanok_share_units(${name})
+  endif()
 endfunction()
 
 # hanok_add_program(hanok-x SOURCES main.cc LIBRARIES x y)
@@ -45,10 +57,6 @@ function(hanok_add_program name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE hanok_flags ${ARG_LIBRARIES})
 endfunction()
-
-# Test files of one program share translation units: GoogleTest and JSON are parsed once for several, which halves a clean
-# build. 0 compiles each alone, which clang-tidy wants.
-set(HANOK_TEST_UNITY 6 CACHE STRING "Test files per translation unit")
 
 # hanok_add_test(name SOURCES a_test.cc LIBRARIES x [LABEL unit]): one GoogleTest program, one ctest entry.
 # The target unit_tests builds those of the label unit and nothing that they do not need.
@@ -61,9 +69,7 @@ function(hanok_add_test name)
   find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE hanok_flags ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
-  if(HANOK_TEST_UNITY GREATER 1)
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${HANOK_TEST_UNITY})
-  endif()
+  hanok_share_units(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 120)

@@ -8,11 +8,9 @@
 namespace hanok {
 namespace {
 
-constexpr std::int64_t kMicro = 1'000'000;
-
 std::string seconds_part(std::int64_t time_us) {
-  std::int64_t seconds = time_us / kMicro;
-  if (time_us % kMicro < 0) --seconds;
+  std::int64_t seconds = time_us / kSecond_us;
+  if (time_us % kSecond_us < 0) --seconds;
   const auto whole = static_cast<std::time_t>(seconds);
   std::tm parts{};
   gmtime_r(&whole, &parts);
@@ -21,8 +19,8 @@ std::string seconds_part(std::int64_t time_us) {
 }
 
 std::int64_t micro_part(std::int64_t time_us) {
-  const std::int64_t rest = time_us % kMicro;
-  return rest < 0 ? rest + kMicro : rest;
+  const std::int64_t rest = time_us % kSecond_us;
+  return rest < 0 ? rest + kSecond_us : rest;
 }
 
 }  // namespace
@@ -62,11 +60,11 @@ Result<std::int64_t> parse_iso8601(std::string_view text) {
   }
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
-  std::int64_t out = static_cast<std::int64_t>(timegm(&parts)) * kMicro;
+  std::int64_t out = static_cast<std::int64_t>(timegm(&parts)) * kSecond_us;
   std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(consumed));
   if (!rest.empty() && rest.front() == '.') {
     rest.remove_prefix(1);
-    std::int64_t unit = kMicro / 10;
+    std::int64_t unit = kSecond_us / 10;
     if (rest.empty() || rest.front() < '0' || rest.front() > '9') return wrong;
     while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') {
       out += (rest.front() - '0') * unit;
@@ -79,7 +77,7 @@ Result<std::int64_t> parse_iso8601(std::string_view text) {
   int minutes = 0;
   if (rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') &&
       std::sscanf(std::string(rest.substr(1)).c_str(), "%2d:%2d", &hours, &minutes) == 2) {  // NOLINT
-    const std::int64_t offset_us = (hours * 3600LL + minutes * 60LL) * kMicro;
+    const std::int64_t offset_us = (hours * 3600LL + minutes * 60LL) * kSecond_us;
     return rest[0] == '+' ? out - offset_us : out + offset_us;
   }
   return wrong;

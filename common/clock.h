@@ -10,6 +10,8 @@
 
 namespace hanok {
 
+constexpr std::int64_t kSecond_us = 1'000'000;
+
 class Clock {
  public:
   virtual ~Clock() = default;

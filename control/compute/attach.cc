@@ -11,11 +11,10 @@
 namespace hanok::compute {
 namespace {
 
-constexpr std::int64_t kSecond_us = 1'000'000;
 constexpr const char* kOwner = "compute:nova";
 
 // What the request named wrongly is the request's fault.
-Error as_bad_request(Error error) {
+Error absent_as_bad_request(Error error) {
   if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kBadRequest;
   return error;
 }
@@ -38,7 +37,7 @@ Result<volume::VolumeView> make_volume(store::Tx& tx, const http::Request& reque
   if (device.source == "image") spec.image_id = device.uuid;
   if (device.source == "snapshot") spec.snapshot_id = device.uuid;
   auto made = volume::create_volume(tx, spec, now_us);
-  if (!made.ok()) return as_bad_request(made.take_error());
+  if (!made.ok()) return absent_as_bad_request(made.take_error());
   return made;
 }
 
@@ -81,7 +80,7 @@ Result<std::string> attach_nic(store::Tx& tx, const http::Request& request, cons
                                       .fixed_ip = nic.fixed_ip,
                                       .security_groups = groups},
                                      now_us);
-    if (!port.ok()) return as_bad_request(port.take_error());
+    if (!port.ok()) return absent_as_bad_request(port.take_error());
     port_id = port->id;
   } else {
     HANOK_CHECK(check_free_port(tx, request, port_id));

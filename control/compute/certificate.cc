@@ -11,29 +11,20 @@
 #include <memory>
 
 #include "common/secret.h"
+#include "control/compute/openssl_handles.h"
 #include "control/compute/ssh_key.h"
 
 namespace hanok::compute {
 namespace {
 
-constexpr unsigned kRsaBits = 2048;
 constexpr long kValidSeconds = 10L * 365 * 24 * 3600;
-constexpr std::int64_t kSecond_us = 1'000'000;
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
 struct FreeCertificate {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
 struct FreeExtension {
   void operator()(X509_EXTENSION* extension) const { X509_EXTENSION_free(extension); }
 };
-using Bio = std::unique_ptr<BIO, FreeBio>;
-using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 using Certificate = std::unique_ptr<X509, FreeCertificate>;
 
 std::string text_of(BIO* bio) {

@@ -78,4 +78,8 @@ Status only_fields(const Json& object, std::initializer_list<const char*> allowe
   return {};
 }
 
+Json optional_json(const std::optional<std::string>& text) {
+  return text ? Json(*text) : Json();
+}
+
 }  // namespace hanok::compute

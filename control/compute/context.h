@@ -2,6 +2,7 @@
 // What every handler of the compute service gets besides the request.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/clock.h"
@@ -13,6 +14,8 @@ namespace hanok::compute {
 
 // The newest microversion whose request and response shapes all calls here follow.
 constexpr int kMaxMinor = 90;
+// Calls that only pass on to another service (images, security groups) ended with 2.36.
+constexpr int kLastProxyMinor = 35;
 
 class ImageCalls;  // images_proxy.h
 
@@ -31,6 +34,9 @@ using Answer = Result<http::Response>;
 [[nodiscard]] Status need_minor(const http::Request& request, int first, int last = kMaxMinor);
 // True when the query asks for every project and the caller may.
 [[nodiscard]] Result<bool> query_flag(const http::Request& request, const std::string& name);
+
+// null when there is none.
+[[nodiscard]] Json optional_json(const std::optional<std::string>& text);
 
 // Paging, as Nova has it: limit (capped at 1000) and marker.
 struct Page {

@@ -12,7 +12,7 @@
 namespace hanok::compute {
 namespace {
 
-constexpr std::int64_t kKeepDeleted_us = std::int64_t{24} * 3600 * 1'000'000;
+constexpr std::int64_t kKeepDeleted_us = std::int64_t{24} * 3600 * kSecond_us;
 
 // What was awaited from whom.
 std::string awaited(const Server& server) {

@@ -27,7 +27,7 @@ Result<Flavor> read_flavor(store::Tx& tx, const store::Row& row) {
   return out;
 }
 
-constexpr const char* kColumns =
+constexpr const char* kFlavorColumns =
     "seq, id, name, vcpus, ram_mib, disk_gib, ephemeral_gib, swap_mib, "
     "CAST(rxtx_factor * 1000 AS INTEGER) AS rxtx_milli, is_public, description";
 
@@ -112,14 +112,14 @@ Result<Where> flavor_filter(const http::Request& request) {
   return out;
 }
 
-Answer list_with(Context& context, http::Request& request, bool detail) {
+Answer list_flavors_with(Context& context, http::Request& request, bool detail) {
   HANOK_TRY(page, page_of(request));
   HANOK_TRY(where, flavor_filter(request));
   HANOK_TRY(order, sort_clause(request));
   return context.database.read([&](store::Tx& tx) -> Answer {
     // There are few flavors: the marker is looked for in the sorted list.
-    HANOK_TRY(rows,
-              tx.query(fmt::format("SELECT {} FROM flavors{}{}", kColumns, where.sql, order), where.args));
+    HANOK_TRY(rows, tx.query(fmt::format("SELECT {} FROM flavors{}{}", kFlavorColumns, where.sql, order),
+                             where.args));
     std::size_t first = 0;
     if (!page.marker.empty()) {
       while (first < rows.size() && rows[first].text("id") != page.marker) ++first;
@@ -205,7 +205,7 @@ Result<Flavor> find_flavor(store::Tx& tx, const std::string& id, const http::Cal
   HANOK_TRY(row,
             tx.query_one(fmt::format("SELECT {} FROM flavors WHERE id = ? AND (? OR is_public = 1 OR id IN "
                                      "(SELECT flavor_id FROM flavor_access WHERE project_id = ?))",
-                                     kColumns),
+                                     kFlavorColumns),
                          {id, caller.is_admin, caller.project_id}));
   if (!row) return no_flavor(id);
   return read_flavor(tx, *row);
@@ -237,11 +237,11 @@ Flavor flavor_from_json(const Json& json) {
 }
 
 Answer list_flavors(Context& context, http::Request& request) {
-  return list_with(context, request, false);
+  return list_flavors_with(context, request, false);
 }
 
 Answer list_flavors_detail(Context& context, http::Request& request) {
-  return list_with(context, request, true);
+  return list_flavors_with(context, request, true);
 }
 
 Answer show_flavor(Context& context, http::Request& request) {

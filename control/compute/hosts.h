@@ -15,6 +15,9 @@ struct ComputeHost {
   bool disabled = false, forced_down = false;
   std::optional<std::string> reason;
 };
+// Its services and hypervisors are named by UUID since this microversion, by number before it.
+constexpr int kHostUuidSince = 53;
+[[nodiscard]] Json host_id(const http::Request& request, const ComputeHost& one);  // hypervisors.cc
 // Hosts that are seen for the first time get their id: needs a write transaction.
 [[nodiscard]] Result<std::vector<ComputeHost>> compute_hosts(store::Tx& tx, std::int64_t now_us);
 

@@ -6,15 +6,10 @@
 namespace hanok::compute {
 namespace {
 
-constexpr int kUuidSince = 53;
 constexpr int kNoStatisticsSince = 88;
 
-Json id_of(const http::Request& request, const ComputeHost& one) {
-  return request.minor_version >= kUuidSince ? Json(one.id) : Json(one.seq);
-}
-
 Json summary_json(const http::Request& request, const ComputeHost& one) {
-  return {{"id", id_of(request, one)},
+  return {{"id", host_id(request, one)},
           {"hypervisor_hostname", one.host.name},
           {"state", one.host.alive && !one.forced_down ? "up" : "down"},
           {"status", one.disabled ? "disabled" : "enabled"}};
@@ -51,7 +46,7 @@ Result<Json> detail_json(store::Tx& tx, const http::Request& request, const Comp
                                   : Json(0);
   out["host_ip"] = one.host.vtep.empty() ? "127.0.0.1" : one.host.vtep;
   out["service"] = {{"host", one.host.name},
-                    {"id", id_of(request, one)},
+                    {"id", host_id(request, one)},
                     {"disabled_reason", one.reason ? Json(*one.reason) : Json()}};
   if (with_servers) {
     HANOK_TRY(servers, servers_json(tx, one.host.name));
@@ -77,7 +72,7 @@ Result<Json> detail_json(store::Tx& tx, const http::Request& request, const Comp
   return out;
 }
 
-Answer list_with(Context& context, http::Request& request, bool detail) {
+Answer list_hypervisors_with(Context& context, http::Request& request, bool detail) {
   const auto pattern = request.query_one("hypervisor_hostname_pattern");
   HANOK_TRY(with_servers, query_flag(request, "with_servers"));
   return context.database.write([&](store::Tx& tx) -> Answer {
@@ -89,7 +84,7 @@ Answer list_with(Context& context, http::Request& request, bool detail) {
         list.push_back(summary_json(request, one));
         continue;
       }
-      HANOK_TRY(view, detail_json(tx, request, one, with_servers && request.minor_version >= kUuidSince));
+      HANOK_TRY(view, detail_json(tx, request, one, with_servers && request.minor_version >= kHostUuidSince));
       list.push_back(std::move(view));
     }
     if (pattern && list.empty()) {
@@ -101,12 +96,16 @@ Answer list_with(Context& context, http::Request& request, bool detail) {
 
 }  // namespace
 
+Json host_id(const http::Request& request, const ComputeHost& one) {
+  return request.minor_version >= kHostUuidSince ? Json(one.id) : Json(one.seq);
+}
+
 Answer list_hypervisors(Context& context, http::Request& request) {
-  return list_with(context, request, false);
+  return list_hypervisors_with(context, request, false);
 }
 
 Answer list_hypervisors_detail(Context& context, http::Request& request) {
-  return list_with(context, request, true);
+  return list_hypervisors_with(context, request, true);
 }
 
 Answer show_hypervisor(Context& context, http::Request& request) {
@@ -115,9 +114,10 @@ Answer show_hypervisor(Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(hosts, compute_hosts(tx, context.clock.now_us()));
     for (const auto& one : hosts) {
-      const bool found = request.minor_version >= kUuidSince ? one.id == id : std::to_string(one.seq) == id;
+      const bool found =
+          request.minor_version >= kHostUuidSince ? one.id == id : std::to_string(one.seq) == id;
       if (!found) continue;
-      HANOK_TRY(view, detail_json(tx, request, one, with_servers && request.minor_version >= kUuidSince));
+      HANOK_TRY(view, detail_json(tx, request, one, with_servers && request.minor_version >= kHostUuidSince));
       return http::ok({{"hypervisor", std::move(view)}});
     }
     return not_found(fmt::format("Hypervisor with ID '{}' could not be found.", id.substr(0, 64)));

@@ -10,7 +10,6 @@
 namespace hanok::compute {
 namespace {
 
-constexpr int kLast = 35;
 constexpr int kLastMetadata = 38;
 
 std::string status_word(const std::string& status) {
@@ -102,8 +101,8 @@ Result<std::vector<std::pair<std::string, std::string>>> query_of(const http::Re
   return out;
 }
 
-Answer list_with(Context& context, http::Request& request, bool detail) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+Answer list_images_with(Context& context, http::Request& request, bool detail) {
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   HANOK_TRY(query, query_of(request));
   HANOK_TRY(found, context.images->call(http::Method::kGet, "", request, query));
   Json list = Json::array();
@@ -135,21 +134,21 @@ Answer ImageCalls::call(http::Method method, const std::string& id, const http::
 }
 
 Answer list_images(Context& context, http::Request& request) {
-  return list_with(context, request, false);
+  return list_images_with(context, request, false);
 }
 
 Answer list_images_detail(Context& context, http::Request& request) {
-  return list_with(context, request, true);
+  return list_images_with(context, request, true);
 }
 
 Answer show_image(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   HANOK_TRY(image, find(context, request));
   return http::ok({{"image", detail_json(request, image)}});
 }
 
 Answer delete_image(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   const std::string& id = request.param("image");
   if (!is_uuid(id)) return no_image(id);
   auto gone = context.images->call(http::Method::kDelete, id, request);

@@ -12,7 +12,7 @@ namespace hanok::compute {
 namespace {
 
 constexpr std::size_t kMaxKeyBytes = 16384;
-constexpr const char* kColumns = "id, name, type, public_key, fingerprint, user_id, created_us";
+constexpr const char* kKeypairColumns = "id, name, type, public_key, fingerprint, user_id, created_us";
 
 // Users see their own key pairs; since 2.10 an administrator may name another user.
 Result<std::string> user_of(const http::Request& request) {
@@ -95,7 +95,7 @@ Answer list_keypairs(Context& context, http::Request& request) {
     HANOK_TRY(rows,
               tx.query(fmt::format("SELECT {} FROM keypairs WHERE user_id = ? AND name > ? ORDER BY name "
                                    "LIMIT ?",
-                                   kColumns),
+                                   kKeypairColumns),
                        {user, page.marker, page.limit + 1}));
     Json list = Json::array();
     const auto shown = std::min(rows.size(), static_cast<std::size_t>(page.limit));
@@ -148,9 +148,9 @@ Answer show_keypair(Context& context, http::Request& request) {
   HANOK_TRY(user, user_of(request));
   return context.database.read([&](store::Tx& tx) -> Answer {
     const std::string& name = request.param("name");
-    HANOK_TRY(row,
-              tx.query_one(fmt::format("SELECT {} FROM keypairs WHERE user_id = ? AND name = ?", kColumns),
-                           {user, name}));
+    HANOK_TRY(row, tx.query_one(
+                       fmt::format("SELECT {} FROM keypairs WHERE user_id = ? AND name = ?", kKeypairColumns),
+                       {user, name}));
     if (!row) return no_keypair(name, user);
     Json out = keypair_json(request, *row);
     out["user_id"] = user;

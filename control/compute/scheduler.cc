@@ -20,7 +20,7 @@ bool has_compute(const bus::Host& host) {
 Result<std::string> objection(store::Tx& tx, const bus::Host& host, const PlacementRequest& request,
                               std::int64_t now_us) {
   if (!host.alive) {
-    return fmt::format("not heard of for {} s", (now_us - host.last_seen_us) / 1'000'000);
+    return fmt::format("not heard of for {} s", (now_us - host.last_seen_us) / kSecond_us);
   }
   HANOK_TRY(disabled, is_disabled(tx, host.name));
   if (disabled) return std::string("its compute service is disabled");

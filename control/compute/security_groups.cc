@@ -8,8 +8,6 @@
 namespace hanok::compute {
 namespace {
 
-constexpr int kLast = 35;
-
 Json rule_json(const network::SecurityGroupRuleView& rule) {
   Json group = Json::object();
   if (rule.remote_group_id) {
@@ -37,7 +35,7 @@ struct GroupText {
   std::string name, description;
 };
 // Blanks around a name are part of it here.
-Result<GroupText> parse_group(const http::Request& request) {
+Result<GroupText> parse_group_text(const http::Request& request) {
   HANOK_TRY(body, body_of(request, "security_group"));
   HANOK_TRY(name, need_string(*body, "name", 1020));
   HANOK_TRY(description, get_string(*body, "description", 1020));
@@ -59,7 +57,7 @@ Result<network::SecurityGroupView> find_group(store::Tx& tx, const http::Request
 }
 
 // Nova answers 400 where the network service has a conflict.
-Error as_bad_request(Error error) {
+Error conflict_as_bad_request(Error error) {
   if (error.code == ErrorCode::kConflict) error.code = ErrorCode::kBadRequest;
   return error;
 }
@@ -122,7 +120,7 @@ Json security_group_json(const network::SecurityGroupView& group) {
 }
 
 Answer list_security_groups(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   // A write: the project's default group is made when it is first looked for.
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(groups, network::list_security_groups(tx, request.caller.project_id, context.clock.now_us()));
@@ -133,7 +131,7 @@ Answer list_security_groups(Context& context, http::Request& request) {
 }
 
 Answer show_security_group(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   return context.database.read([&](store::Tx& tx) -> Answer {
     HANOK_TRY(group, find_group(tx, request, request.param("group")));
     return http::ok({{"security_group", security_group_json(group)}});
@@ -141,24 +139,24 @@ Answer show_security_group(Context& context, http::Request& request) {
 }
 
 Answer create_security_group(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
-  HANOK_TRY(text, parse_group(request));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
+  HANOK_TRY(text, parse_group_text(request));
   return context.database.write([&](store::Tx& tx) -> Answer {
     auto group = network::create_security_group(tx, request.caller.project_id, text.name, text.description,
                                                 context.clock.now_us());
-    if (!group.ok()) return as_bad_request(group.take_error());
+    if (!group.ok()) return conflict_as_bad_request(group.take_error());
     return http::ok({{"security_group", security_group_json(*group)}});
   });
 }
 
 Answer update_security_group(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
-  HANOK_TRY(text, parse_group(request));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
+  HANOK_TRY(text, parse_group_text(request));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(group, find_group(tx, request, request.param("group")));
     auto changed =
         network::update_security_group(tx, group.id, text.name, text.description, context.clock.now_us());
-    if (!changed.ok()) return as_bad_request(changed.take_error());
+    if (!changed.ok()) return conflict_as_bad_request(changed.take_error());
     group.name = text.name;
     group.description = text.description;
     return http::ok({{"security_group", security_group_json(group)}});
@@ -166,30 +164,30 @@ Answer update_security_group(Context& context, http::Request& request) {
 }
 
 Answer delete_security_group(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(group, find_group(tx, request, request.param("group")));
     auto gone = network::delete_security_group(tx, group.id);
-    if (!gone.ok()) return as_bad_request(gone.take_error());
+    if (!gone.ok()) return conflict_as_bad_request(gone.take_error());
     return http::accepted();
   });
 }
 
 Answer create_security_group_rule(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   HANOK_TRY(body, body_of(request, "security_group_rule"));
   HANOK_TRY(rule, parse_rule(*body));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(group, find_group(tx, request, rule.group_id));
     if (rule.remote_group_id) HANOK_CHECK(find_group(tx, request, *rule.remote_group_id));
     auto made = network::create_security_group_rule(tx, rule, context.clock.now_us());
-    if (!made.ok()) return as_bad_request(made.take_error());
+    if (!made.ok()) return conflict_as_bad_request(made.take_error());
     return http::ok({{"security_group_rule", rule_json(*made)}});
   });
 }
 
 Answer delete_security_group_rule(Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request, 1, kLast));
+  HANOK_CHECK(need_minor(request, 1, kLastProxyMinor));
   return context.database.write([&](store::Tx& tx) -> Answer {
     const std::string& id = request.param("rule");
     if (!is_uuid(id)) return not_found(fmt::format("Rule {} not found.", id.substr(0, 64)));

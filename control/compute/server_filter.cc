@@ -28,7 +28,7 @@ struct Column {
   Kind kind;
   bool admin_only;
 };
-constexpr std::array kColumns = {
+constexpr std::array kFilterColumns = {
     Column{"uuid", "id", Kind::kText, false},
     Column{"image", "image_id", Kind::kText, false},
     Column{"flavor", "json_extract(flavor, '$.id')", Kind::kText, false},
@@ -54,7 +54,7 @@ void add(ServerFilter& out, const std::string& condition, store::Arg arg) {
 }
 
 Status add_columns(const http::Request& request, ServerFilter& out) {
-  for (const auto& column : kColumns) {
+  for (const auto& column : kFilterColumns) {
     const auto text = request.query_one(column.query);
     if (!text || (column.admin_only && !request.caller.is_admin)) continue;
     const std::string condition = fmt::format("{} = ?", column.column);

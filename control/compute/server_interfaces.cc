@@ -31,7 +31,7 @@ Result<std::optional<std::string>> tag_of(store::Tx& tx, const std::string& port
   return row ? row->maybe_text("tag") : std::optional<std::string>{};
 }
 
-Result<NicRequest> parse_attach(const http::Request& request) {
+Result<NicRequest> parse_nic_attach(const http::Request& request) {
   if (request.json.is_null() || !request.json.contains("interfaceAttachment")) return NicRequest{};
   HANOK_TRY(body, body_of(request, "interfaceAttachment"));
   HANOK_CHECK(only_fields(*body, {"net_id", "port_id", "fixed_ips", "tag"}));
@@ -58,7 +58,7 @@ Result<NicRequest> parse_attach(const http::Request& request) {
   return out;
 }
 
-Status need_plug(const Server& server, const char* what) {
+Status need_nic_plug(const Server& server, const char* what) {
   const bool good =
       server.vm_state == "active" || server.vm_state == "paused" || server.vm_state == "stopped";
   if (!good || !server.task_state.empty() || server.host.empty()) {
@@ -114,11 +114,11 @@ Answer show_interface(Context& context, http::Request& request) {
 }
 
 Answer attach_interface(Context& context, http::Request& request) {
-  HANOK_TRY(nic, parse_attach(request));
+  HANOK_TRY(nic, parse_nic_attach(request));
   return context.database.write([&](store::Tx& tx) -> Answer {
     const std::int64_t now_us = context.clock.now_us();
     HANOK_TRY(server, find_unlocked(tx, request));
-    HANOK_CHECK(need_plug(server, "attach_interface"));
+    HANOK_CHECK(need_nic_plug(server, "attach_interface"));
     HANOK_CHECK(choose_network(tx, server, nic));
     HANOK_CHECK(begin_action(tx, server, request, "attach_interface", now_us));
     HANOK_TRY(port_id, attach_nic(tx, request, server, nic, {}, now_us));
@@ -133,7 +133,7 @@ Answer detach_interface(Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
     const std::int64_t now_us = context.clock.now_us();
     HANOK_TRY(server, find_unlocked(tx, request));
-    HANOK_CHECK(need_plug(server, "detach_interface"));
+    HANOK_CHECK(need_nic_plug(server, "detach_interface"));
     auto port = network::get_port(tx, request.param("port"));
     if (!port.ok() || port->device_id != server.id) return not_attached(request);
     HANOK_TRY(row, tx.query_one("SELECT ours FROM server_ports WHERE port_id = ?", {port->id}));

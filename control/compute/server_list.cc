@@ -59,7 +59,7 @@ Result<std::vector<Server>> collect(store::Tx& tx, const ServerFilter& filter, s
   return out;
 }
 
-Answer list_with(Context& context, http::Request& request, bool detail) {
+Answer list_servers_with(Context& context, http::Request& request, bool detail) {
   HANOK_TRY(page, page_of(request));
   HANOK_TRY(filter, parse_filter(request));
   return context.database.read([&](store::Tx& tx) -> Answer {
@@ -87,11 +87,11 @@ Answer list_with(Context& context, http::Request& request, bool detail) {
 }  // namespace
 
 Answer list_servers(Context& context, http::Request& request) {
-  return list_with(context, request, false);
+  return list_servers_with(context, request, false);
 }
 
 Answer list_servers_detail(Context& context, http::Request& request) {
-  return list_with(context, request, true);
+  return list_servers_with(context, request, true);
 }
 
 }  // namespace hanok::compute

@@ -97,10 +97,6 @@ Status apply_names(ActionCall& call) {
   return {};
 }
 
-Json optional_json(const std::optional<std::string>& text) {
-  return text ? Json(*text) : Json();
-}
-
 }  // namespace
 
 Answer rebuild_action(ActionCall& call) {

@@ -45,10 +45,6 @@ std::string host_id_of(const Server& server) {
   return hex(std::string(digest.begin(), digest.begin() + length));
 }
 
-Json optional_json(const std::optional<std::string>& text) {
-  return text ? Json(*text) : Json();
-}
-
 Json time_or_null(std::int64_t time_us) {
   return time_us == 0 ? Json() : Json(iso8601_micro(time_us));
 }

@@ -14,8 +14,6 @@
 namespace hanok::compute {
 namespace {
 
-constexpr std::int64_t kSecond_us = 1'000'000;
-
 Json attachment_json(const http::Request& request, const ServerVolume& volume) {
   const int minor = request.minor_version;
   Json out = {{"volumeId", volume.volume_id}, {"serverId", volume.server_id}, {"device", volume.device}};
@@ -39,7 +37,7 @@ Result<ServerVolume> find_attachment(store::Tx& tx, const http::Request& request
                                request.param("volume").substr(0, 64)));
 }
 
-Status need_plug(const Server& server, const char* what) {
+Status need_disk_plug(const Server& server, const char* what) {
   static constexpr std::array kStates = {"active", "paused", "stopped", "suspended"};
   const bool good =
       std::any_of(kStates.begin(), kStates.end(), [&](const char* one) { return server.vm_state == one; });
@@ -54,7 +52,7 @@ struct AttachRequest {
   bool delete_on_termination = false;
 };
 
-Result<AttachRequest> parse_attach(const http::Request& request) {
+Result<AttachRequest> parse_volume_attach(const http::Request& request) {
   HANOK_TRY(body, body_of(request, "volumeAttachment"));
   HANOK_CHECK(only_fields(*body, {"volumeId", "device", "tag", "delete_on_termination"}));
   if (body->contains("delete_on_termination") && request.minor_version < 79) {
@@ -131,11 +129,11 @@ Answer show_attachment(Context& context, http::Request& request) {
 }
 
 Answer attach_volume(Context& context, http::Request& request) {
-  HANOK_TRY(spec, parse_attach(request));
+  HANOK_TRY(spec, parse_volume_attach(request));
   return context.database.write([&](store::Tx& tx) -> Answer {
     const std::int64_t now_us = context.clock.now_us();
     HANOK_TRY(server, find_unlocked(tx, request));
-    HANOK_CHECK(need_plug(server, "attach_volume"));
+    HANOK_CHECK(need_disk_plug(server, "attach_volume"));
     HANOK_CHECK(begin_action(tx, server, request, "attach_volume", now_us));
     HANOK_TRY(volume, attach(tx, request, server, spec, now_us));
     return http::ok({{"volumeAttachment", attachment_json(request, volume)}});
@@ -166,7 +164,7 @@ Answer detach_volume(Context& context, http::Request& request) {
     const std::int64_t now_us = context.clock.now_us();
     HANOK_TRY(server, find_unlocked(tx, request));
     HANOK_TRY(volume, find_attachment(tx, request, server));
-    HANOK_CHECK(need_plug(server, "detach_volume"));
+    HANOK_CHECK(need_disk_plug(server, "detach_volume"));
     if (volume.boot_index == 0) return forbidden("Cannot detach a root device volume");
     if (volume.state != "attached") {
       return conflict(

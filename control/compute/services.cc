@@ -8,11 +8,10 @@
 namespace hanok::compute {
 namespace {
 
-constexpr int kUuidSince = 53;
 constexpr const char* kBinary = "nova-compute";
 
 Json service_json(const http::Request& request, const ComputeHost& one) {
-  Json out = {{"id", request.minor_version >= kUuidSince ? Json(one.id) : Json(one.seq)},
+  Json out = {{"id", host_id(request, one)},
               {"binary", kBinary},
               {"host", one.host.name},
               {"zone", "nova"},
@@ -112,7 +111,7 @@ Answer list_services(Context& context, http::Request& request) {
 
 Answer update_service(Context& context, http::Request& request) {
   const std::string& id = request.param("id");
-  const bool by_id = request.minor_version >= kUuidSince;
+  const bool by_id = request.minor_version >= kHostUuidSince;
   std::string name;
   if (!by_id) {
     HANOK_TRY(host, need_string(request.json, "host"));

@@ -12,22 +12,14 @@
 #include <vector>
 
 #include "common/secret.h"
+#include "control/compute/openssl_handles.h"
 
 namespace hanok::compute {
 namespace {
 
-constexpr unsigned kRsaBits = 2048;
-
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
 struct FreeNumber {
   void operator()(BIGNUM* number) const { BN_free(number); }
 };
-using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 
 const Error kInvalid = bad_request("Keypair data is invalid: failed to generate fingerprint");
 
@@ -93,7 +85,7 @@ Result<SshKeyPair> generate_ssh_key() {
   append_string(blob, "ssh-rsa");
   append_string(blob, exponent);
   append_string(blob, modulus);
-  const std::unique_ptr<BIO, FreeBio> memory(BIO_new(BIO_s_mem()));
+  const Bio memory(BIO_new(BIO_s_mem()));
   if (!memory || PEM_write_bio_PrivateKey_traditional(memory.get(), key.get(), nullptr, nullptr, 0, nullptr,
                                                       nullptr) != 1) {
     return internal_error("cannot write the generated key");

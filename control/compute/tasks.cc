@@ -6,8 +6,6 @@
 namespace hanok::compute {
 namespace {
 
-constexpr std::int64_t kSecond_us = 1'000'000;
-
 // What is gone already is as good as given back.
 Status ignore_missing(Status status) {
   if (!status.ok() && status.error().code == ErrorCode::kNotFound) return {};

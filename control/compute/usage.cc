@@ -10,7 +10,7 @@ namespace hanok::compute {
 namespace {
 
 constexpr double kHour_us = 3600.0 * 1e6;
-constexpr std::int64_t kFourWeeks_us = std::int64_t{28} * 24 * 3600 * 1'000'000;
+constexpr std::int64_t kFourWeeks_us = std::int64_t{28} * 24 * 3600 * kSecond_us;
 
 struct Period {
   std::int64_t start_us = 0, stop_us = 0;
@@ -56,7 +56,7 @@ Json usage_json(const std::string& project, const Period& period, std::int64_t n
                     {"state", server.deleted ? "terminated" : server.vm_state},
                     {"started_at", iso8601_micro(server.created_us)},
                     {"ended_at", server.deleted ? Json(iso8601_micro(server.terminated_us)) : Json()},
-                    {"uptime", (end_us - server.created_us) / 1'000'000}});
+                    {"uptime", (end_us - server.created_us) / kSecond_us}});
   }
   if (list.empty()) return Json::object();
   Json out = {{"tenant_id", project},

@@ -67,7 +67,7 @@ Result<Proof> prove(Context& context, const Json& identity) {
     return bad_request("Invalid input: 'methods' is a required property.");
   Proof proof;
   // Whole seconds, so that a token shows the same times when it is made and when it is read.
-  proof.payload.expires_us = (context.now_us() / 1'000'000 + context.settings.token_life_s) * 1'000'000;
+  proof.payload.expires_us = (context.now_us() / kSecond_us + context.settings.token_life_s) * kSecond_us;
   proof.payload.audit_ids.push_back(new_audit_id());
   for (const Json& entry : *methods) {
     if (!entry.is_string())

@@ -6,9 +6,10 @@
 namespace hanok::identity {
 namespace {
 
-constexpr std::string_view kKnown[] = {"id", "name", "description", "enabled", "links", "options", "tags"};
+constexpr std::string_view kDomainFilters[] = {"id",    "name",    "description", "enabled",
+                                               "links", "options", "tags"};
 
-Json show(const http::Request& request, const store::Row& row) {
+Json render_domain(const http::Request& request, const store::Row& row) {
   Json out = {{"id", row.text("id")},
               {"name", row.text("name")},
               {"description", row.text("description")},
@@ -28,7 +29,7 @@ Result<http::Response> list_domains_where(Context& context, const http::Request&
   bool more = false;
   HANOK_TRY(rows, context.database.read([&](store::Tx& tx) { return list_rows(tx, request, list, &more); }));
   Json domains = Json::array();
-  for (const store::Row& row : rows) domains.push_back(show(request, row));
+  for (const store::Row& row : rows) domains.push_back(render_domain(request, row));
   http::Response out = list_response(request, "domains", std::move(domains));
   if (more) add_next(request, out, "domains");
   return out;
@@ -43,7 +44,7 @@ Result<http::Response> create_domain(Context& context, http::Request& request) {
   HANOK_TRY(name, need_name(*body, 64));
   HANOK_TRY(description, get_string(*body, "description", 4096));
   HANOK_TRY(enabled, get_bool(*body, "enabled"));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kDomainFilters));
   const std::string id = new_uuid_hex();
   auto row = context.write([&](store::Tx& tx) -> Result<store::Row> {
     HANOK_CHECK(name_conflict(tx.execute("INSERT INTO domains (id, name, description, enabled, extra)"
@@ -53,7 +54,7 @@ Result<http::Response> create_domain(Context& context, http::Request& request) {
     return need_row(tx, "domains", "domain", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::created({{"domain", show(request, *row)}});
+  return http::created({{"domain", render_domain(request, *row)}});
 }
 
 Result<http::Response> show_domain(Context& context, http::Request& request) {
@@ -64,7 +65,7 @@ Result<http::Response> show_domain(Context& context, http::Request& request) {
     return forbidden("You are not authorized to perform the requested action: identity:get_domain.");
   }
   HANOK_TRY(row, context.database.read([&](store::Tx& tx) { return need_row(tx, "domains", "domain", id); }));
-  return http::ok({{"domain", show(request, row)}});
+  return http::ok({{"domain", render_domain(request, row)}});
 }
 
 Result<http::Response> update_domain(Context& context, http::Request& request) {
@@ -74,7 +75,7 @@ Result<http::Response> update_domain(Context& context, http::Request& request) {
   HANOK_TRY(name, get_string(*body, "name", 64));
   HANOK_TRY(description, get_string(*body, "description", 4096));
   HANOK_TRY(enabled, get_bool(*body, "enabled"));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kDomainFilters));
   if (id == kDefaultDomain && enabled == false) return forbidden("The default domain may not be disabled.");
   auto row = context.write([&](store::Tx& tx) -> Result<store::Row> {
     HANOK_CHECK(need_row(tx, "domains", "domain", id));
@@ -86,7 +87,7 @@ Result<http::Response> update_domain(Context& context, http::Request& request) {
     return need_row(tx, "domains", "domain", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::ok({{"domain", show(request, *row)}});
+  return http::ok({{"domain", render_domain(request, *row)}});
 }
 
 Result<http::Response> delete_domain(Context& context, http::Request& request) {

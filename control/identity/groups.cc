@@ -7,9 +7,9 @@
 namespace hanok::identity {
 namespace {
 
-constexpr std::string_view kKnown[] = {"id", "name", "description", "links", "domain_id"};
+constexpr std::string_view kGroupFilters[] = {"id", "name", "description", "links", "domain_id"};
 
-Json show(const http::Request& request, const store::Row& row) {
+Json render_group(const http::Request& request, const store::Row& row) {
   Json out = {{"id", row.text("id")},
               {"name", row.text("name")},
               {"domain_id", row.text("domain_id")},
@@ -25,7 +25,7 @@ Result<http::Response> list_where(Context& context, const http::Request& request
   bool more = false;
   HANOK_TRY(rows, context.database.read([&](store::Tx& tx) { return list_rows(tx, request, list, &more); }));
   Json groups = Json::array();
-  for (const store::Row& row : rows) groups.push_back(show(request, row));
+  for (const store::Row& row : rows) groups.push_back(render_group(request, row));
   http::Response out = list_response(request, "groups", std::move(groups));
   if (more) add_next(request, out, "groups");
   return out;
@@ -48,7 +48,7 @@ Result<http::Response> create_group(Context& context, http::Request& request) {
   HANOK_TRY(name, need_name(*body, 64));
   HANOK_TRY(description, get_string(*body, "description", 4096));
   HANOK_TRY(domain_id, get_string(*body, "domain_id", 64));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kGroupFilters));
   const std::string domain =
       domain_id.value_or(request.caller.project_domain_id.empty() ? request.caller.user_domain_id
                                                                   : request.caller.project_domain_id);
@@ -62,13 +62,13 @@ Result<http::Response> create_group(Context& context, http::Request& request) {
     return need_row(tx, "groups", "group", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::created({{"group", show(request, *row)}});
+  return http::created({{"group", render_group(request, *row)}});
 }
 
 Result<http::Response> show_group(Context& context, http::Request& request) {
   HANOK_TRY(row, context.database.read(
                      [&](store::Tx& tx) { return need_row(tx, "groups", "group", request.param("id")); }));
-  return http::ok({{"group", show(request, row)}});
+  return http::ok({{"group", render_group(request, row)}});
 }
 
 Result<http::Response> update_group(Context& context, http::Request& request) {
@@ -77,7 +77,7 @@ Result<http::Response> update_group(Context& context, http::Request& request) {
   if (body->contains("name")) HANOK_CHECK(need_name(*body, 64));
   HANOK_TRY(name, get_string(*body, "name", 64));
   HANOK_TRY(description, get_string(*body, "description", 4096));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kGroupFilters));
   auto row = context.write([&](store::Tx& tx) -> Result<store::Row> {
     HANOK_CHECK(need_row(tx, "groups", "group", id));
     HANOK_CHECK(name_conflict(
@@ -88,7 +88,7 @@ Result<http::Response> update_group(Context& context, http::Request& request) {
     return need_row(tx, "groups", "group", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::ok({{"group", show(request, *row)}});
+  return http::ok({{"group", render_group(request, *row)}});
 }
 
 Result<http::Response> delete_group(Context& context, http::Request& request) {

@@ -154,7 +154,7 @@ class IdentityService final : public Identity {
     const std::int64_t now_us = context_.now_us();
     if (now_us < next_maintain_us_) return {};
     next_maintain_us_ = now_us + kMaintainEveryUs;
-    HANOK_CHECK(context_.keys->rotate_when_older(now_us / 1'000'000, context_.settings.key_age_s));
+    HANOK_CHECK(context_.keys->rotate_when_older(now_us / kSecond_us, context_.settings.key_age_s));
     HANOK_CHECK(context_.database.write(
         [&](store::Tx& tx) { return tx.execute("DELETE FROM revocations WHERE expires_us < ?", {now_us}); }));
     return {};

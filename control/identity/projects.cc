@@ -6,10 +6,11 @@
 namespace hanok::identity {
 namespace {
 
-constexpr std::string_view kKnown[] = {"id",      "name",      "description", "enabled",   "links",
-                                       "options", "domain_id", "tags",        "parent_id", "is_domain"};
+constexpr std::string_view kProjectFilters[] = {"id",        "name",     "description", "enabled",
+                                                "links",     "options",  "domain_id",   "tags",
+                                                "parent_id", "is_domain"};
 
-Json show(const http::Request& request, const store::Row& row) {
+Json render_project(const http::Request& request, const store::Row& row) {
   Json out = {{"id", row.text("id")},
               {"name", row.text("name")},
               {"domain_id", row.text("domain_id")},
@@ -61,7 +62,7 @@ Result<http::Response> list_projects_where(Context& context, const http::Request
   bool more = false;
   HANOK_TRY(rows, context.database.read([&](store::Tx& tx) { return list_rows(tx, request, list, &more); }));
   Json projects = Json::array();
-  for (const store::Row& row : rows) projects.push_back(show(request, row));
+  for (const store::Row& row : rows) projects.push_back(render_project(request, row));
   http::Response out = list_response(request, "projects", std::move(projects));
   if (more) add_next(request, out, "projects");
   return out;
@@ -80,7 +81,7 @@ Result<http::Response> create_project(Context& context, http::Request& request) 
   HANOK_TRY(parent_id, get_string(*body, "parent_id", 64));
   HANOK_TRY(is_domain, get_bool(*body, "is_domain"));
   HANOK_TRY(tags, parse_tags(*body));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kProjectFilters));
   if (is_domain.value_or(false)) return bad_request("A domain is made by POST /v3/domains.");
   const std::string domain =
       domain_id.value_or(request.caller.project_domain_id.empty() ? request.caller.user_domain_id
@@ -99,7 +100,7 @@ Result<http::Response> create_project(Context& context, http::Request& request) 
     return need_row(tx, "projects", "project", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::created({{"project", show(request, *row)}});
+  return http::created({{"project", render_project(request, *row)}});
 }
 
 Result<http::Response> show_project(Context& context, http::Request& request) {
@@ -109,7 +110,7 @@ Result<http::Response> show_project(Context& context, http::Request& request) {
   }
   HANOK_TRY(row,
             context.database.read([&](store::Tx& tx) { return need_row(tx, "projects", "project", id); }));
-  return http::ok({{"project", show(request, row)}});
+  return http::ok({{"project", render_project(request, row)}});
 }
 
 Result<http::Response> update_project(Context& context, http::Request& request) {
@@ -120,7 +121,7 @@ Result<http::Response> update_project(Context& context, http::Request& request) 
   HANOK_TRY(description, get_string(*body, "description", 4096));
   HANOK_TRY(enabled, get_bool(*body, "enabled"));
   HANOK_TRY(tags, parse_tags(*body));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kProjectFilters));
   auto row = context.write([&](store::Tx& tx) -> Result<store::Row> {
     HANOK_CHECK(need_row(tx, "projects", "project", id));
     const store::Arg new_tags = tags.is_null() ? store::Arg(nullptr) : store::Arg(tags);
@@ -133,7 +134,7 @@ Result<http::Response> update_project(Context& context, http::Request& request) 
     return need_row(tx, "projects", "project", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::ok({{"project", show(request, *row)}});
+  return http::ok({{"project", render_project(request, *row)}});
 }
 
 Result<http::Response> delete_project(Context& context, http::Request& request) {

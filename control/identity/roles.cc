@@ -6,9 +6,9 @@
 namespace hanok::identity {
 namespace {
 
-constexpr std::string_view kKnown[] = {"id", "name", "description", "links", "domain_id", "options"};
+constexpr std::string_view kRoleFilters[] = {"id", "name", "description", "links", "domain_id", "options"};
 
-Json show(const http::Request& request, const store::Row& row) {
+Json render_role(const http::Request& request, const store::Row& row) {
   Json out = {{"id", row.text("id")},
               {"name", row.text("name")},
               {"domain_id", nullptr},
@@ -27,7 +27,7 @@ Result<http::Response> list_roles_where(Context& context, const http::Request& r
   bool more = false;
   HANOK_TRY(rows, context.database.read([&](store::Tx& tx) { return list_rows(tx, request, list, &more); }));
   Json roles = Json::array();
-  for (const store::Row& row : rows) roles.push_back(show(request, row));
+  for (const store::Row& row : rows) roles.push_back(render_role(request, row));
   http::Response out = list_response(request, "roles", std::move(roles));
   if (more) add_next(request, out, "roles");
   return out;
@@ -42,7 +42,7 @@ Result<http::Response> create_role(Context& context, http::Request& request) {
   HANOK_TRY(name, need_name(*body, 255));
   HANOK_TRY(description, get_string(*body, "description", 4096));
   HANOK_TRY(domain_id, get_string(*body, "domain_id", 64));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kRoleFilters));
   if (domain_id) return bad_request("Roles of a domain are not available.");
   const std::string id = new_uuid_hex();
   auto row = context.write([&](store::Tx& tx) -> Result<store::Row> {
@@ -53,13 +53,13 @@ Result<http::Response> create_role(Context& context, http::Request& request) {
     return need_row(tx, "roles", "role", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::created({{"role", show(request, *row)}});
+  return http::created({{"role", render_role(request, *row)}});
 }
 
 Result<http::Response> show_role(Context& context, http::Request& request) {
   HANOK_TRY(row, context.database.read(
                      [&](store::Tx& tx) { return need_row(tx, "roles", "role", request.param("id")); }));
-  return http::ok({{"role", show(request, row)}});
+  return http::ok({{"role", render_role(request, row)}});
 }
 
 Result<http::Response> update_role(Context& context, http::Request& request) {
@@ -68,7 +68,7 @@ Result<http::Response> update_role(Context& context, http::Request& request) {
   if (body->contains("name")) HANOK_CHECK(need_name(*body, 255));
   HANOK_TRY(name, get_string(*body, "name"));
   HANOK_TRY(description, get_string(*body, "description", 4096));
-  HANOK_TRY(extra, extra_attributes(*body, kKnown));
+  HANOK_TRY(extra, extra_attributes(*body, kRoleFilters));
   auto row = context.write([&](store::Tx& tx) -> Result<store::Row> {
     HANOK_CHECK(need_row(tx, "roles", "role", id));
     HANOK_CHECK(name_conflict(
@@ -79,7 +79,7 @@ Result<http::Response> update_role(Context& context, http::Request& request) {
     return need_row(tx, "roles", "role", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::ok({{"role", show(request, *row)}});
+  return http::ok({{"role", render_role(request, *row)}});
 }
 
 Result<http::Response> delete_role(Context& context, http::Request& request) {

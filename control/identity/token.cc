@@ -7,8 +7,6 @@
 namespace hanok::identity {
 namespace {
 
-constexpr std::int64_t kSecondUs = 1'000'000;
-
 Result<bool> revoked(store::Tx& tx, const char* kind, const std::string& id, std::int64_t issued_us) {
   HANOK_TRY(row, tx.query_one("SELECT 1 AS hit FROM revocations WHERE kind = ? AND id = ? AND before_us >= ?",
                               {kind, id, issued_us}));
@@ -122,7 +120,7 @@ Result<Token> read_token(Context& context, store::Tx& tx, const std::string& tex
   if (!message) return not_authenticated();
   auto payload = unpack_payload(message->plaintext);
   if (!payload || payload->expires_us <= context.now_us()) return not_authenticated();
-  const std::int64_t issued_us = message->time_s * kSecondUs;
+  const std::int64_t issued_us = message->time_s * kSecond_us;
   HANOK_TRY(is_revoked, any_revoked(tx, *payload, issued_us));
   if (is_revoked) return not_authenticated();
   HANOK_TRY(token, resolve(context, tx, std::move(*payload)));
@@ -131,12 +129,12 @@ Result<Token> read_token(Context& context, store::Tx& tx, const std::string& tex
 }
 
 Result<std::string> issue(Context& context, store::Tx& tx, Token& token) {
-  std::int64_t issued_s = context.now_us() / kSecondUs;
+  std::int64_t issued_s = context.now_us() / kSecond_us;
   // Fernet times are whole seconds: a token made in the same second as a revocation would fall under it.
   HANOK_TRY(row, tx.query_one("SELECT before_us FROM revocations WHERE kind = 'user' AND id = ?",
                               {token.payload.user_id}));
-  if (row) issued_s = std::max(issued_s, row->integer("before_us") / kSecondUs + 1);
-  token.issued_us = issued_s * kSecondUs;
+  if (row) issued_s = std::max(issued_s, row->integer("before_us") / kSecond_us + 1);
+  token.issued_us = issued_s * kSecond_us;
   return context.keys->encrypt(pack_payload(token.payload), issued_s);
 }
 
@@ -192,7 +190,7 @@ Json show_token(const Context& context, const Token& token, bool with_catalog) {
 Status revoke(Context& context, store::Tx& tx, const char* kind, const std::string& id) {
   const std::int64_t now_us = context.now_us();
   // No token that is meant lives longer than a token's life from now (and the second of rounding).
-  const std::int64_t expires_us = now_us + (context.settings.token_life_s + 2) * kSecondUs;
+  const std::int64_t expires_us = now_us + (context.settings.token_life_s + 2) * kSecond_us;
   HANOK_CHECK(
       tx.execute("INSERT INTO revocations (kind, id, before_us, expires_us) VALUES (?, ?, ?, ?)"
                  " ON CONFLICT (kind, id) DO UPDATE SET before_us = excluded.before_us,"

@@ -7,12 +7,12 @@
 namespace hanok::identity {
 namespace {
 
-constexpr std::string_view kKnown[] = {
+constexpr std::string_view kUserFilters[] = {
     "id",       "name",          "description",         "enabled",
     "links",    "options",       "domain_id",           "default_project_id",
     "password", "password_hash", "password_expires_at", "original_password"};
 
-Json show(const http::Request& request, const store::Row& row) {
+Json render_user(const http::Request& request, const store::Row& row) {
   Json out = {{"id", row.text("id")},
               {"name", row.text("name")},
               {"domain_id", row.text("domain_id")},
@@ -40,7 +40,7 @@ Result<UserFields> parse(const Json& body) {
   HANOK_TRY(default_project_id, get_string(body, "default_project_id", 64));
   HANOK_TRY(password, get_string(body, "password", PasswordHasher::kMaxPasswordBytes));
   HANOK_TRY(enabled, get_bool(body, "enabled"));
-  HANOK_TRY(extra, extra_attributes(body, kKnown));
+  HANOK_TRY(extra, extra_attributes(body, kUserFilters));
   out = {std::move(name), std::move(description), std::move(default_project_id), std::move(password),
          enabled,         std::move(extra)};
   return out;
@@ -58,7 +58,7 @@ Result<http::Response> list_users_where(Context& context, const http::Request& r
   bool more = false;
   HANOK_TRY(rows, context.database.read([&](store::Tx& tx) { return list_rows(tx, request, list, &more); }));
   Json users = Json::array();
-  for (const store::Row& row : rows) users.push_back(show(request, row));
+  for (const store::Row& row : rows) users.push_back(render_user(request, row));
   http::Response out = list_response(request, "users", std::move(users));
   if (more) add_next(request, out, "users");
   return out;
@@ -90,14 +90,14 @@ Result<http::Response> create_user(Context& context, http::Request& request) {
     return need_row(tx, "users", "user", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::created({{"user", show(request, *row)}});
+  return http::created({{"user", render_user(request, *row)}});
 }
 
 Result<http::Response> show_user(Context& context, http::Request& request) {
   const std::string& id = request.param("id");
   HANOK_CHECK(check_self_or_admin(request, id));
   HANOK_TRY(row, context.database.read([&](store::Tx& tx) { return need_row(tx, "users", "user", id); }));
-  return http::ok({{"user", show(request, row)}});
+  return http::ok({{"user", render_user(request, row)}});
 }
 
 Status store_password(Context& context, store::Tx& tx, const std::string& user_id, const std::string& hash) {
@@ -134,7 +134,7 @@ Result<http::Response> update_user(Context& context, http::Request& request) {
     return need_row(tx, "users", "user", id);
   });
   if (!row.ok()) return row.take_error();
-  return http::ok({{"user", show(request, *row)}});
+  return http::ok({{"user", render_user(request, *row)}});
 }
 
 Result<http::Response> delete_user(Context& context, http::Request& request) {

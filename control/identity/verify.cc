@@ -28,7 +28,7 @@ Status count_failure(Context& context, const std::string& user_id) {
 bool locked(const Context& context, const store::Row& user) {
   return context.settings.lockout_attempts > 0 &&
          user.integer("failed_attempts") >= context.settings.lockout_attempts &&
-         context.now_us() < user.integer("failed_us") + context.settings.lockout_s * 1'000'000;
+         context.now_us() < user.integer("failed_us") + context.settings.lockout_s * kSecond_us;
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ Status filter_time(Select& select, const std::string& name, const std::string& c
   const bool prefixed = colon != std::string::npos && found != kOperators.end();
   HANOK_TRY(time_us, parse_iso8601(prefixed ? value.substr(colon + 1) : value));
   select.where += fmt::format(" AND {} / 1000000 {} ?", column, prefixed ? found->second : "=");
-  select.args.emplace_back(time_us / 1'000'000);
+  select.args.emplace_back(time_us / kSecond_us);
   static_cast<void>(name);
   return {};
 }

@@ -32,7 +32,7 @@ constexpr const char* kForwardingsSql =
     " 'internal_ip_address', internal_ip, 'internal_port', internal_port)) FROM port_forwardings"
     " WHERE floating_ip_id = t.id) AS port_forwardings";
 
-const Listing& listing() {
+const Listing& floating_ip_listing() {
   static const Listing floating_ips = {
       "floating_ips",
       "floatingips",
@@ -230,13 +230,13 @@ Result<std::string> router_between(store::Tx& tx, const std::string& subnet_id, 
 
 Reply list_floating_ips(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) {
-    return list_rows(tx, request, listing(), own_rows(request.caller), floating_ip_json);
+    return list_rows(tx, request, floating_ip_listing(), own_rows(request.caller), floating_ip_json);
   });
 }
 
 Reply show_floating_ip(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, floating_ip_listing(), request.param("id"), request.caller));
     return show(request, "floatingip", floating_ip_json(row, request.caller));
   });
 }
@@ -247,7 +247,7 @@ Reply create_floating_ip(const Context& context, http::Request& request) {
     Json made = Json::array();
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_floating_ip(tx, context, body, request.caller));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, floating_ip_listing(), id));
       made.push_back(floating_ip_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"floatingips", std::move(made)}});
@@ -258,7 +258,7 @@ Reply create_floating_ip(const Context& context, http::Request& request) {
 Reply update_floating_ip(const Context& context, http::Request& request) {
   HANOK_TRY(body, read_update(request, "floatingip", floating_ip_fields()));
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, floating_ip_listing(), request.param("id"), request.caller));
     const std::int64_t now_us = context.clock.now_us();
     HANOK_CHECK(change_association(tx, row, body, request, now_us));
     RowUpdate update("floating_ips");
@@ -266,14 +266,14 @@ Reply update_floating_ip(const Context& context, http::Request& request) {
     HANOK_CHECK(update.apply(tx, row.text("id"), now_us));
     HANOK_CHECK(bind_qos_policy(tx, body, "floating_ip", row.text("id"), request.caller));
     HANOK_CHECK(tx.touch("floating_ip", row.text("id")));
-    HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
+    HANOK_TRY(fresh, find_row(tx, floating_ip_listing(), row.text("id")));
     return http::ok({{"floatingip", floating_ip_json(fresh, request.caller)}});
   });
 }
 
 Reply delete_floating_ip(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, floating_ip_listing(), request.param("id"), request.caller));
     HANOK_CHECK(tx.execute("DELETE FROM network_tags WHERE resource_id = ?", {row.text("id")}));
     HANOK_CHECK(tx.execute("DELETE FROM floating_ips WHERE id = ?", {row.text("id")}));
     HANOK_CHECK(remove_port(tx, row.text("external_port_id"), context.clock.now_us()));

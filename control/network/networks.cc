@@ -33,7 +33,7 @@ const Fields& network_fields() {
   return fields;
 }
 
-const Listing& listing() {
+const Listing& network_listing() {
   static const Listing networks = {
       "networks",
       "networks",
@@ -60,7 +60,7 @@ const Listing& listing() {
   return networks;
 }
 
-Condition visible(const http::Caller& caller) {
+Condition visible_networks(const http::Caller& caller) {
   if (caller.is_admin) return {"1 = 1"};
   return {"(t.project_id = ? OR t.shared = 1 OR t.external = 1)", {caller.project_id}};
 }
@@ -175,7 +175,7 @@ Status remove_network(store::Tx& tx, const std::string& id, std::int64_t now_us)
 
 Result<store::Row> changeable_network(store::Tx& tx, const http::Request& request, const char* rule) {
   const std::string& id = request.param("id");
-  HANOK_TRY(row, find_row(tx, listing(), id));
+  HANOK_TRY(row, find_row(tx, network_listing(), id));
   if (owns(request.caller, row)) return row;
   if (row.boolean("shared") || row.boolean("external")) return not_authorized(rule);
   return network_not_found(id);
@@ -197,14 +197,14 @@ Result<store::Row> visible_network(store::Tx& tx, const std::string& id, const h
 
 Reply list_networks(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) {
-    return list_rows(tx, request, listing(), visible(request.caller), network_json);
+    return list_rows(tx, request, network_listing(), visible_networks(request.caller), network_json);
   });
 }
 
 Reply show_network(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
     HANOK_CHECK(visible_network(tx, request.param("id"), request.caller));
-    HANOK_TRY(row, find_row(tx, listing(), request.param("id")));
+    HANOK_TRY(row, find_row(tx, network_listing(), request.param("id")));
     return show(request, "network", network_json(row, request.caller));
   });
 }
@@ -216,7 +216,7 @@ Reply create_network(const Context& context, http::Request& request) {
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_network(tx, context, body));
       HANOK_CHECK(bind_qos_policy(tx, body, "network", id, request.caller));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, network_listing(), id));
       made.push_back(network_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"networks", std::move(made)}});
@@ -244,7 +244,7 @@ Reply update_network(const Context& context, http::Request& request) {
     HANOK_CHECK(update.apply(tx, id, context.clock.now_us()));
     HANOK_CHECK(bind_qos_policy(tx, body, "network", id, request.caller));
     HANOK_CHECK(tx.touch("network", id));
-    HANOK_TRY(fresh, find_row(tx, listing(), id));
+    HANOK_TRY(fresh, find_row(tx, network_listing(), id));
     return http::ok({{"network", network_json(fresh, request.caller)}});
   });
 }

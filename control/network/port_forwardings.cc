@@ -28,7 +28,7 @@ Error forwarding_not_found(const std::string& id) {
   return not_found("Port Forwarding " + id + " could not be found.", "PortForwardingNotFound");
 }
 
-const Listing& listing() {
+const Listing& port_forwarding_listing() {
   static const Listing forwardings = {"port_forwardings",
                                       "port_forwardings",
                                       "SELECT t.*, '[]' AS tags FROM port_forwardings t",
@@ -69,7 +69,7 @@ Result<store::Row> own_floating_ip(store::Tx& tx, const http::Request& request) 
 
 Result<store::Row> forwarding_row(store::Tx& tx, const http::Request& request) {
   HANOK_TRY(floating, own_floating_ip(tx, request));
-  HANOK_TRY(row, find_row(tx, listing(), request.param("id")));
+  HANOK_TRY(row, find_row(tx, port_forwarding_listing(), request.param("id")));
   if (row.text("floating_ip_id") != floating.text("id")) return forwarding_not_found(request.param("id"));
   return row;
 }
@@ -179,7 +179,7 @@ Reply list_port_forwardings(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
     HANOK_TRY(floating, own_floating_ip(tx, request));
     const Condition of_this{"t.floating_ip_id = ?", {floating.text("id")}};
-    return list_rows(tx, request, listing(), of_this, forwarding_json);
+    return list_rows(tx, request, port_forwarding_listing(), of_this, forwarding_json);
   });
 }
 
@@ -212,7 +212,7 @@ Reply create_port_forwarding(const Context& context, http::Request& request) {
                       wanted.protocol, wanted.external_port, wanted.internal_port, wanted.internal_port_id,
                       wanted.internal_ip, now_us, now_us}));
       HANOK_CHECK(set_router(tx, floating.text("id"), router_id, now_us));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, port_forwarding_listing(), id));
       made.push_back(forwarding_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"port_forwardings", std::move(made)}});
@@ -244,7 +244,7 @@ Reply update_port_forwarding(const Context& context, http::Request& request) {
     update.set("internal_ip", wanted.internal_ip);
     HANOK_CHECK(update.apply(tx, row.text("id"), context.clock.now_us()));
     HANOK_CHECK(set_router(tx, floating.text("id"), router_id, context.clock.now_us()));
-    HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
+    HANOK_TRY(fresh, find_row(tx, port_forwarding_listing(), row.text("id")));
     return http::ok({{"port_forwarding", forwarding_json(fresh, request.caller)}});
   });
 }

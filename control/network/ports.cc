@@ -36,7 +36,7 @@ const Fields& port_fields() {
   return fields;
 }
 
-const Listing& listing() {
+const Listing& port_listing() {
   static const Listing ports = {
       "ports",
       "ports",
@@ -68,7 +68,7 @@ const Listing& listing() {
 }
 
 // The owner of a network sees all of its ports.
-Condition visible(const http::Caller& caller) {
+Condition visible_ports(const http::Caller& caller) {
   if (caller.is_admin) return {"1 = 1"};
   return {"(t.project_id = ? OR t.network_id IN (SELECT id FROM networks WHERE project_id = ?))",
           {caller.project_id, caller.project_id}};
@@ -191,7 +191,7 @@ Result<std::string> insert_from_body(store::Tx& tx, const Context& context, cons
   HANOK_TRY(id, insert_port(tx, port, now_us));
   HANOK_CHECK(bind_qos_policy(tx, body, "port", id, caller));
   if (!pairs.empty()) {  // the default MAC of a pair is the port's, known only now
-    HANOK_TRY(row, find_row(tx, listing(), id));
+    HANOK_TRY(row, find_row(tx, port_listing(), id));
     HANOK_TRY(read, read_address_pairs(pairs, row.text("mac")));
     HANOK_CHECK(tx.execute("UPDATE ports SET allowed_address_pairs = ? WHERE id = ?", {read, id}));
   }
@@ -203,9 +203,9 @@ Result<std::string> insert_from_body(store::Tx& tx, const Context& context, cons
 }
 
 Result<store::Row> visible_port(store::Tx& tx, const http::Request& request) {
-  Condition where = visible(request.caller);
+  Condition where = visible_ports(request.caller);
   where.args.emplace_back(request.param("id"));
-  HANOK_TRY(row, tx.query_one(listing().select + " WHERE " + where.sql + " AND t.id = ?", where.args));
+  HANOK_TRY(row, tx.query_one(port_listing().select + " WHERE " + where.sql + " AND t.id = ?", where.args));
   if (!row) return port_not_found(request.param("id"));
   return std::move(*row);
 }
@@ -308,8 +308,9 @@ Status apply_update(store::Tx& tx, const store::Row& row, const Json& body, cons
 }  // namespace
 
 Reply list_ports(const Context& context, http::Request& request) {
-  return context.database.read(
-      [&](store::Tx& tx) { return list_rows(tx, request, listing(), visible(request.caller), port_json); });
+  return context.database.read([&](store::Tx& tx) {
+    return list_rows(tx, request, port_listing(), visible_ports(request.caller), port_json);
+  });
 }
 
 Reply show_port(const Context& context, http::Request& request) {
@@ -325,7 +326,7 @@ Reply create_port_resource(const Context& context, http::Request& request) {
     Json made = Json::array();
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_from_body(tx, context, body, request.caller));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, port_listing(), id));
       made.push_back(port_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"ports", std::move(made)}});
@@ -338,7 +339,7 @@ Reply update_port(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Reply {
     HANOK_TRY(row, visible_port(tx, request));
     HANOK_CHECK(apply_update(tx, row, body, request, context.clock.now_us()));
-    HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
+    HANOK_TRY(fresh, find_row(tx, port_listing(), row.text("id")));
     return http::ok({{"port", port_json(fresh, request.caller)}});
   });
 }

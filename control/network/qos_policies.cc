@@ -21,7 +21,7 @@ Error policy_not_found(const std::string& id) {
   return not_found("QoS policy " + id + " could not be found.", "QosPolicyNotFound");
 }
 
-const Listing& listing() {
+const Listing& policy_listing() {
   static const Listing policies = {
       "qos_policies",
       "policies",
@@ -39,7 +39,7 @@ const Listing& listing() {
   return policies;
 }
 
-Condition visible(const http::Caller& caller) {
+Condition visible_policies(const http::Caller& caller) {
   if (caller.is_admin) return {"1 = 1"};
   return {"(t.project_id = ? OR t.shared = 1)", {caller.project_id}};
 }
@@ -86,15 +86,16 @@ Result<std::string> insert_policy(store::Tx& tx, const Json& body, std::int64_t 
 }  // namespace
 
 Result<store::Row> visible_qos_policy(store::Tx& tx, const std::string& id, const http::Caller& caller) {
-  HANOK_TRY(row, find_row(tx, listing(), id));
+  HANOK_TRY(row, find_row(tx, policy_listing(), id));
   const bool sees = caller.is_admin || row.boolean("shared") || row.text("project_id") == caller.project_id;
   if (!sees) return policy_not_found(id);
   return row;
 }
 
 Result<http::Response> list_qos_policies(const Context& context, http::Request& request) {
-  return context.database.read(
-      [&](store::Tx& tx) { return list_rows(tx, request, listing(), visible(request.caller), policy_json); });
+  return context.database.read([&](store::Tx& tx) {
+    return list_rows(tx, request, policy_listing(), visible_policies(request.caller), policy_json);
+  });
 }
 
 Result<http::Response> show_qos_policy(const Context& context, http::Request& request) {
@@ -110,7 +111,7 @@ Result<http::Response> create_qos_policy(const Context& context, http::Request& 
     Json made = Json::array();
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_policy(tx, body, context.clock.now_us()));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, policy_listing(), id));
       made.push_back(policy_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"policies", std::move(made)}});
@@ -121,19 +122,19 @@ Result<http::Response> create_qos_policy(const Context& context, http::Request& 
 Result<http::Response> update_qos_policy(const Context& context, http::Request& request) {
   HANOK_TRY(body, read_update(request, "policy", policy_fields()));
   return context.database.write([&](store::Tx& tx) -> Result<http::Response> {
-    HANOK_TRY(row, find_row(tx, listing(), request.param("id")));
+    HANOK_TRY(row, find_row(tx, policy_listing(), request.param("id")));
     HANOK_CHECK(check_default(tx, body, row.text("id"), row.text("project_id")));
     RowUpdate update("qos_policies");
     for (const char* key : {"name", "description", "shared", "is_default"}) update.copy(body, key);
     HANOK_CHECK(update.apply(tx, row.text("id"), context.clock.now_us()));
-    HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
+    HANOK_TRY(fresh, find_row(tx, policy_listing(), row.text("id")));
     return http::ok({{"policy", policy_json(fresh, request.caller)}});
   });
 }
 
 Result<http::Response> delete_qos_policy(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Result<http::Response> {
-    HANOK_TRY(row, find_row(tx, listing(), request.param("id")));
+    HANOK_TRY(row, find_row(tx, policy_listing(), request.param("id")));
     const std::string id = row.text("id");
     HANOK_TRY(user,
               tx.query_one("SELECT kind, resource_id FROM qos_bindings WHERE policy_id = ? LIMIT 1", {id}));

@@ -9,14 +9,14 @@ namespace {
 using http::Access;
 using http::Method;
 
-struct Row {
+struct Route {
   Method method;
   const char* pattern;
   Access access;
   Reply (*handler)(const Context&, http::Request&);
 };
 
-constexpr Row kRoutes[] = {
+constexpr Route kRoutes[] = {
     {Method::kGet, "/", Access::kPublic, list_versions},
     {Method::kGet, "/v2.0", Access::kPublic, show_version},
 
@@ -141,7 +141,7 @@ Reply as_neutron(Reply reply) {
 
 std::vector<http::Route> network_routes(const Context& context) {
   std::vector<http::Route> out;
-  for (const Row& row : kRoutes) {
+  for (const Route& row : kRoutes) {
     out.push_back({.method = row.method,
                    .pattern = row.pattern,
                    .access = row.access,

@@ -30,7 +30,7 @@ const Fields& rule_fields() {
   return fields;
 }
 
-const Listing& listing() {
+const Listing& rule_listing() {
   static const Listing rules = {"security_group_rules",
                                 "security_group_rules",
                                 std::string("SELECT t.*, ") + kTagsSql + " FROM security_group_rules t",
@@ -49,7 +49,7 @@ const Listing& listing() {
 }
 
 // A project sees its own rules, and all rules of its own groups.
-Condition visible(const http::Caller& caller) {
+Condition visible_rules(const http::Caller& caller) {
   if (caller.is_admin) return {"1 = 1"};
   return {"(t.project_id = ? OR t.group_id IN (SELECT id FROM security_groups WHERE project_id = ?))",
           {caller.project_id, caller.project_id}};
@@ -271,13 +271,14 @@ Status remove_rule(store::Tx& tx, const std::string& rule_id, const std::string&
 }
 
 Reply list_rules(const Context& context, http::Request& request) {
-  return context.database.read(
-      [&](store::Tx& tx) { return list_rows(tx, request, listing(), visible(request.caller), rule_json); });
+  return context.database.read([&](store::Tx& tx) {
+    return list_rows(tx, request, rule_listing(), visible_rules(request.caller), rule_json);
+  });
 }
 
 Reply show_rule(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, rule_listing(), request.param("id"), request.caller));
     return show(request, "security_group_rule", rule_json(row, request.caller));
   });
 }
@@ -294,7 +295,7 @@ Reply create_rule(const Context& context, http::Request& request) {
       }
       if (rule.remote_group_id) HANOK_CHECK(check_groups(tx, {*rule.remote_group_id}, request.caller));
       HANOK_TRY(id, insert_rule(tx, rule, text_of(body, "description"), context.clock.now_us()));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, rule_listing(), id));
       made.push_back(rule_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"security_group_rules", std::move(made)}});
@@ -304,7 +305,7 @@ Reply create_rule(const Context& context, http::Request& request) {
 
 Reply delete_rule(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, rule_listing(), request.param("id"), request.caller));
     HANOK_CHECK(remove_rule(tx, row.text("id"), row.text("group_id"), context.clock.now_us()));
     return http::no_content();
   });

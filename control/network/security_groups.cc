@@ -16,7 +16,7 @@ const Fields& group_fields() {
   return fields;
 }
 
-const Listing& listing() {
+const Listing& group_listing() {
   static const Listing groups = {
       "security_groups",
       "security_groups",
@@ -43,7 +43,7 @@ Json group_json(const store::Row& row, Json rules) {
 }
 
 Result<Json> whole_group(store::Tx& tx, const std::string& id, const http::Caller& caller) {
-  HANOK_TRY(row, find_row(tx, listing(), id));
+  HANOK_TRY(row, find_row(tx, group_listing(), id));
   HANOK_TRY(rules, rules_of(tx, id, caller));
   return group_json(row, std::move(rules));
 }
@@ -94,7 +94,7 @@ Reply list_groups(const Context& context, http::Request& request) {
       if (!rules.ok()) failed = rules.error();
       return group_json(row, rules.ok() ? std::move(*rules) : Json());
     };
-    auto reply = list_rows(tx, request, listing(), own_rows(request.caller), render);
+    auto reply = list_rows(tx, request, group_listing(), own_rows(request.caller), render);
     HANOK_CHECK(failed);
     return reply;
   });
@@ -102,7 +102,7 @@ Reply list_groups(const Context& context, http::Request& request) {
 
 Reply show_group(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
-    HANOK_CHECK(find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_CHECK(find_own_row(tx, group_listing(), request.param("id"), request.caller));
     HANOK_TRY(group, whole_group(tx, request.param("id"), request.caller));
     return show(request, "security_group", std::move(group));
   });
@@ -131,7 +131,7 @@ Reply create_group(const Context& context, http::Request& request) {
 Reply update_group(const Context& context, http::Request& request) {
   HANOK_TRY(body, read_update(request, "security_group", group_fields()));
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, group_listing(), request.param("id"), request.caller));
     const std::string name = text_of(body, "name", row.text("name"));
     if (row.boolean("is_default") && name != row.text("name")) {
       return conflict("Updating default security group not allowed.", "SecurityGroupCannotUpdateDefault");
@@ -148,7 +148,7 @@ Reply update_group(const Context& context, http::Request& request) {
 
 Reply delete_group(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, group_listing(), request.param("id"), request.caller));
     if (row.boolean("is_default") && !request.caller.is_admin) return cannot_remove_default();
     HANOK_CHECK(remove_group(tx, row.text("id"), context.clock.now_us()));
     return http::no_content();

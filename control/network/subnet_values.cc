@@ -9,7 +9,6 @@ namespace hanok::network {
 namespace {
 
 constexpr std::size_t kMaxNameservers = 5;
-constexpr std::size_t kMaxHostRoutes = 20;
 constexpr std::size_t kMaxPools = 100;
 
 std::string range_text(const Range& range) {

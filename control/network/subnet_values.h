@@ -30,6 +30,7 @@ struct SubnetValues {
 // A list of addresses; at most five.
 [[nodiscard]] Status check_nameservers(const Json& value);
 // [{"destination", "nexthop"}]; `max_routes` at most.
+constexpr std::size_t kMaxHostRoutes = 20;  // of a subnet
 [[nodiscard]] Status check_routes(const Json& value, std::size_t max_routes);
 
 }  // namespace hanok::network

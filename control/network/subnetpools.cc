@@ -31,7 +31,7 @@ const Fields& pool_fields() {
   return fields;
 }
 
-const Listing& listing() {
+const Listing& subnetpool_listing() {
   static const Listing pools = {"subnetpools",
                                 "subnetpools",
                                 std::string("SELECT t.*, ") + kTagsSql + " FROM subnetpools t",
@@ -266,7 +266,7 @@ Status check_length(const store::Row& pool, std::int64_t length) {
 }  // namespace
 
 Result<Prefix> allocate_prefix(store::Tx& tx, const PoolRequest& request, const http::Caller& caller) {
-  HANOK_TRY(pool, find_row(tx, listing(), request.subnetpool_id));
+  HANOK_TRY(pool, find_row(tx, subnetpool_listing(), request.subnetpool_id));
   if (!owns(caller, pool) && !pool.boolean("shared")) return subnetpool_not_found(request.subnetpool_id);
   const std::int64_t length =
       request.cidr ? request.cidr->length : request.prefixlen.value_or(pool.integer("default_prefixlen"));
@@ -290,13 +290,13 @@ Reply list_subnetpools(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) {
     Condition visible = own_rows(request.caller);
     if (!request.caller.is_admin) visible.sql = "(t.project_id = ? OR t.shared = 1)";
-    return list_rows(tx, request, listing(), visible, pool_json);
+    return list_rows(tx, request, subnetpool_listing(), visible, pool_json);
   });
 }
 
 Reply show_subnetpool(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_row(tx, listing(), request.param("id")));
+    HANOK_TRY(row, find_row(tx, subnetpool_listing(), request.param("id")));
     if (!owns(request.caller, row) && !row.boolean("shared"))
       return subnetpool_not_found(request.param("id"));
     return show(request, "subnetpool", pool_json(row, request.caller));
@@ -309,7 +309,7 @@ Reply create_subnetpool(const Context& context, http::Request& request) {
     Json made = Json::array();
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_pool(tx, context, body));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, subnetpool_listing(), id));
       made.push_back(pool_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"subnetpools", std::move(made)}});
@@ -320,16 +320,16 @@ Reply create_subnetpool(const Context& context, http::Request& request) {
 Reply update_subnetpool(const Context& context, http::Request& request) {
   HANOK_TRY(body, read_update(request, "subnetpool", pool_fields()));
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, subnetpool_listing(), request.param("id"), request.caller));
     HANOK_CHECK(apply_update(tx, row, body, context.clock.now_us()));
-    HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
+    HANOK_TRY(fresh, find_row(tx, subnetpool_listing(), row.text("id")));
     return http::ok({{"subnetpool", pool_json(fresh, request.caller)}});
   });
 }
 
 Reply delete_subnetpool(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Reply {
-    HANOK_TRY(row, find_own_row(tx, listing(), request.param("id"), request.caller));
+    HANOK_TRY(row, find_own_row(tx, subnetpool_listing(), request.param("id"), request.caller));
     HANOK_TRY(user, tx.query_one("SELECT id FROM subnets WHERE subnetpool_id = ? LIMIT 1", {row.text("id")}));
     if (user) {
       return conflict("Unable to complete operation on subnet pool " + row.text("id") +

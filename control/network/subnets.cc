@@ -13,8 +13,6 @@
 namespace hanok::network {
 namespace {
 
-constexpr std::size_t kMaxHostRoutes = 20;
-
 const Fields& subnet_fields() {
   static const Fields fields = {
       {"name", FieldType::kText, kPost | kPut},
@@ -37,7 +35,7 @@ const Fields& subnet_fields() {
   return fields;
 }
 
-const Listing& listing() {
+const Listing& subnet_listing() {
   static const Listing subnets = {
       "subnets",
       "subnets",
@@ -62,7 +60,7 @@ const Listing& listing() {
   return subnets;
 }
 
-Condition visible(const http::Caller& caller) {
+Condition visible_subnets(const http::Caller& caller) {
   if (caller.is_admin) return {"1 = 1"};
   return {
       "(t.project_id = ? OR t.network_id IN (SELECT id FROM networks WHERE shared = 1 OR project_id = ?))",
@@ -100,7 +98,7 @@ Json subnet_json(const store::Row& row, const http::Caller&) {
 
 Result<store::Row> own_subnet(store::Tx& tx, const http::Request& request, const char* rule) {
   const std::string& id = request.param("id");
-  HANOK_TRY(row, find_row(tx, listing(), id));
+  HANOK_TRY(row, find_row(tx, subnet_listing(), id));
   auto network = visible_network(tx, row.text("network_id"), request.caller);
   if (owns(request.caller, row) || (network.ok() && owns(request.caller, *network))) return row;
   if (network.ok() && network->boolean("shared")) return not_authorized(rule);
@@ -289,15 +287,17 @@ Status remove_subnet(store::Tx& tx, const store::Row& row, std::int64_t now_us) 
 }  // namespace
 
 Reply list_subnets(const Context& context, http::Request& request) {
-  return context.database.read(
-      [&](store::Tx& tx) { return list_rows(tx, request, listing(), visible(request.caller), subnet_json); });
+  return context.database.read([&](store::Tx& tx) {
+    return list_rows(tx, request, subnet_listing(), visible_subnets(request.caller), subnet_json);
+  });
 }
 
 Reply show_subnet(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Reply {
-    Condition where = visible(request.caller);
+    Condition where = visible_subnets(request.caller);
     where.args.emplace_back(request.param("id"));
-    HANOK_TRY(row, tx.query_one(listing().select + " WHERE " + where.sql + " AND t.id = ?", where.args));
+    HANOK_TRY(row,
+              tx.query_one(subnet_listing().select + " WHERE " + where.sql + " AND t.id = ?", where.args));
     if (!row) return subnet_not_found(request.param("id"));
     return show(request, "subnet", subnet_json(*row, request.caller));
   });
@@ -309,7 +309,7 @@ Reply create_subnet(const Context& context, http::Request& request) {
     Json made = Json::array();
     for (const Json& body : creation.objects) {
       HANOK_TRY(id, insert_subnet(tx, context, body, request.caller));
-      HANOK_TRY(row, find_row(tx, listing(), id));
+      HANOK_TRY(row, find_row(tx, subnet_listing(), id));
       made.push_back(subnet_json(row, request.caller));
     }
     if (creation.bulk) return http::created({{"subnets", std::move(made)}});
@@ -330,7 +330,7 @@ Reply update_subnet(const Context& context, http::Request& request) {
     }
     HANOK_CHECK(update.apply(tx, row.text("id"), context.clock.now_us()));
     HANOK_CHECK(tx.touch("subnet", row.text("id")));
-    HANOK_TRY(fresh, find_row(tx, listing(), row.text("id")));
+    HANOK_TRY(fresh, find_row(tx, subnet_listing(), row.text("id")));
     return http::ok({{"subnet", subnet_json(fresh, request.caller)}});
   });
 }

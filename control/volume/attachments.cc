@@ -40,7 +40,7 @@ struct Loaded {
   Attachment attachment;
   Volume volume;
 };
-Result<Loaded> load(store::Tx& tx, const http::Request& request) {
+Result<Loaded> requested_attachment(store::Tx& tx, const http::Request& request) {
   HANOK_TRY(row, tx.query_one("SELECT * FROM volume_attachments WHERE id = ?", {request.param("id")}));
   const Error missing =
       not_found(fmt::format("Volume attachment could not be found with filter: attachment_id = {}.",
@@ -60,7 +60,7 @@ Status check_foreign(const Attachment& attachment) {
       fmt::format("The attachment belongs to server {}: detach the volume there.", attachment.server_id));
 }
 
-Answer list(const Context& context, http::Request& request, bool detail) {
+Answer list_attachments_with(const Context& context, http::Request& request, bool detail) {
   HANOK_CHECK(check_version(request));
   HANOK_TRY(page, page_of(request));
   return context.database.read([&](store::Tx& tx) -> Answer {
@@ -87,17 +87,17 @@ Answer list(const Context& context, http::Request& request, bool detail) {
 }  // namespace
 
 Answer list_attachments(const Context& context, http::Request& request) {
-  return list(context, request, false);
+  return list_attachments_with(context, request, false);
 }
 
 Answer list_attachments_detail(const Context& context, http::Request& request) {
-  return list(context, request, true);
+  return list_attachments_with(context, request, true);
 }
 
 Answer show_attachment(const Context& context, http::Request& request) {
   HANOK_CHECK(check_version(request));
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(loaded, load(tx, request));
+    HANOK_TRY(loaded, requested_attachment(tx, request));
     return http::ok({{"attachment", attachment_json(loaded.volume, loaded.attachment, true)}});
   });
 }
@@ -147,7 +147,7 @@ Answer update_attachment(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "attachment"));
   HANOK_TRY(connector, need_object(*body, "connector"));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(loaded, load(tx, request));
+    HANOK_TRY(loaded, requested_attachment(tx, request));
     HANOK_CHECK(check_foreign(loaded.attachment));
     loaded.attachment.connector = *connector;
     loaded.attachment.status = "attaching";
@@ -162,7 +162,7 @@ Answer update_attachment(const Context& context, http::Request& request) {
 Answer delete_attachment(const Context& context, http::Request& request) {
   HANOK_CHECK(check_version(request));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(loaded, load(tx, request));
+    HANOK_TRY(loaded, requested_attachment(tx, request));
     HANOK_CHECK(check_foreign(loaded.attachment));
     HANOK_CHECK(tx.execute("DELETE FROM volume_attachments WHERE id = ?", {loaded.attachment.id}));
     HANOK_TRY(rest, resting_status(tx, loaded.volume.id));
@@ -181,7 +181,7 @@ Answer attachment_action(const Context& context, http::Request& request) {
   if (!request.json.is_object() || !request.json.contains("os-complete"))
     return bad_request("There is no such action.");
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(loaded, load(tx, request));
+    HANOK_TRY(loaded, requested_attachment(tx, request));
     HANOK_CHECK(check_foreign(loaded.attachment));
     const std::int64_t now_us = context.clock.now_us();
     HANOK_CHECK(tx.execute("UPDATE volume_attachments SET status = 'attached', attached_us = ? WHERE id = ?",

@@ -28,7 +28,7 @@ Json message_json(const http::Request& request, const store::Row& row) {
                          {"href", request.base_url + "/" + row.text("project_id") + "/messages/" + id}}})}};
 }
 
-Result<store::Row> load(store::Tx& tx, const http::Request& request) {
+Result<store::Row> requested_message(store::Tx& tx, const http::Request& request) {
   HANOK_TRY(row, tx.query_one("SELECT * FROM volume_messages WHERE id = ? AND (? OR project_id = ?)",
                               {request.param("id"), request.caller.is_admin, request.caller.project_id}));
   if (!row)
@@ -55,14 +55,14 @@ Answer list_messages(const Context& context, http::Request& request) {
 
 Answer show_message(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_message(tx, request));
     return http::ok({{"message", message_json(request, row)}});
   });
 }
 
 Answer delete_message(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_message(tx, request));
     HANOK_CHECK(tx.execute("DELETE FROM volume_messages WHERE id = ?", {row.text("id")}));
     return http::no_content();
   });

@@ -31,7 +31,7 @@ Status check_reader(const http::Request& request) {
   return forbidden("Policy doesn't allow volume_extension:quotas:show to be performed.");
 }
 
-Result<std::map<std::string, std::int64_t>> parse(const Json& body) {
+Result<std::map<std::string, std::int64_t>> parse_quota_set(const Json& body) {
   std::map<std::string, std::int64_t> out;
   for (const auto& [name, value] : body.items()) {
     if (name == "tenant_id" || name == "id" || name == "skip_validation" || name == "class_name") continue;
@@ -106,7 +106,7 @@ Answer show_default_quota_set(const Context& context, http::Request& request) {
 
 Answer update_quota_set(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "quota_set"));
-  HANOK_TRY(wanted, parse(*body));
+  HANOK_TRY(wanted, parse_quota_set(*body));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_CHECK(save(tx, request.param("target"), wanted));
     HANOK_TRY(limits, limits_of(tx, request.param("target")));
@@ -134,7 +134,7 @@ Answer show_quota_class(const Context& context, http::Request& request) {
 
 Answer update_quota_class(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "quota_class_set"));
-  HANOK_TRY(wanted, parse(*body));
+  HANOK_TRY(wanted, parse_quota_set(*body));
   if (request.param("target") != "default") return bad_request("The only quota class is 'default'.");
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_CHECK(save(tx, "default", wanted));

@@ -12,7 +12,6 @@
 
 namespace hanok::volume {
 
-constexpr std::int64_t kSecond_us = 1'000'000;
 inline constexpr const char* kPool = "volumes";
 inline constexpr const char* kImagePool = "images";
 inline constexpr const char* kZone = "nova";

@@ -10,17 +10,17 @@
 namespace hanok::volume {
 namespace {
 
-constexpr std::int64_t kCreateSeconds = 120;
-constexpr std::int64_t kDeleteSeconds = 300;
+constexpr std::int64_t kSnapshotCreateSeconds = 120;
+constexpr std::int64_t kSnapshotDeleteSeconds = 300;
 
-Result<Snapshot> load(store::Tx& tx, const http::Request& request) {
+Result<Snapshot> requested_snapshot(store::Tx& tx, const http::Request& request) {
   return load_snapshot(tx, request.param("id"), request.caller.project_id, request.caller.is_admin);
 }
 
 Status start_delete(store::Tx& tx, Snapshot& snapshot, std::int64_t now_us) {
   snapshot.status = "deleting";
   snapshot.last_error.reset();
-  snapshot.deadline_us = now_us + kDeleteSeconds * kSecond_us;
+  snapshot.deadline_us = now_us + kSnapshotDeleteSeconds * kSecond_us;
   return save_snapshot(tx, snapshot, now_us);
 }
 
@@ -33,7 +33,7 @@ Answer reset_status(const Context& context, http::Request& request, const Json& 
     return bad_request(fmt::format("Invalid status '{}'.", status.substr(0, 64)));
   }
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(snapshot, load(tx, request));
+    HANOK_TRY(snapshot, requested_snapshot(tx, request));
     // The states that an agent acts in are set by deeds only; naming one would start one.
     snapshot.status = status;
     snapshot.deadline_us = 0;
@@ -46,7 +46,7 @@ Answer force_delete(const Context& context, http::Request& request) {
   if (!request.caller.is_admin)
     return forbidden("Policy doesn't allow snapshot force-delete to be performed.");
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(snapshot, load(tx, request));
+    HANOK_TRY(snapshot, requested_snapshot(tx, request));
     HANOK_CHECK(start_delete(tx, snapshot, context.clock.now_us()));
     return http::accepted();
   });
@@ -93,7 +93,7 @@ Answer create_snapshot(const Context& context, http::Request& request) {
                       .last_error = {},
                       .size_gib = volume.size_gib,
                       .metadata = metadata,
-                      .deadline_us = now_us + kCreateSeconds * kSecond_us,
+                      .deadline_us = now_us + kSnapshotCreateSeconds * kSecond_us,
                       .created_us = now_us,
                       .updated_us = {}};
     HANOK_CHECK(insert_snapshot(tx, snapshot));
@@ -103,7 +103,7 @@ Answer create_snapshot(const Context& context, http::Request& request) {
 
 Answer show_snapshot(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(snapshot, load(tx, request));
+    HANOK_TRY(snapshot, requested_snapshot(tx, request));
     return http::ok({{"snapshot", snapshot_json(request, snapshot, true)}});
   });
 }
@@ -114,7 +114,7 @@ Answer update_snapshot(const Context& context, http::Request& request) {
   HANOK_TRY(description,
             get_string(*body, body->contains("description") ? "description" : "display_description"));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(snapshot, load(tx, request));
+    HANOK_TRY(snapshot, requested_snapshot(tx, request));
     if (body->contains("name") || body->contains("display_name")) snapshot.name = name;
     if (body->contains("description") || body->contains("display_description"))
       snapshot.description = description;
@@ -125,7 +125,7 @@ Answer update_snapshot(const Context& context, http::Request& request) {
 
 Answer delete_snapshot(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(snapshot, load(tx, request));
+    HANOK_TRY(snapshot, requested_snapshot(tx, request));
     if (snapshot.status == "deleting") return http::accepted();
     if (snapshot.status != "available" && snapshot.status != "error" && snapshot.status != "error_deleting") {
       return bad_request(fmt::format(

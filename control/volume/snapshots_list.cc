@@ -4,7 +4,7 @@
 namespace hanok::volume {
 namespace {
 
-const std::map<std::string, std::string>& columns() {
+const std::map<std::string, std::string>& snapshot_columns() {
   static const std::map<std::string, std::string> kColumns = {{"id", "id"},
                                                               {"name", "COALESCE(name, '')"},
                                                               {"display_name", "COALESCE(name, '')"},
@@ -16,7 +16,7 @@ const std::map<std::string, std::string>& columns() {
   return kColumns;
 }
 
-Status filter_one(Select& select, const std::string& name, const std::string& value) {
+Status filter_snapshots(Select& select, const std::string& name, const std::string& value) {
   static const std::map<std::string, std::string> kText = {{"name", "name = ?"},
                                                            {"display_name", "name = ?"},
                                                            {"name~", "instr(name, ?) > 0"},
@@ -33,13 +33,13 @@ Status filter_one(Select& select, const std::string& name, const std::string& va
   return {};
 }
 
-Answer list(const Context& context, http::Request& request, bool detail) {
+Answer list_snapshots_with(const Context& context, http::Request& request, bool detail) {
   if (request.path.ends_with('/')) return not_found("The resource could not be found.");
   HANOK_TRY(page, page_of(request));
-  HANOK_TRY(keys, sort_keys(request, columns()));
+  HANOK_TRY(keys, sort_keys(request, snapshot_columns()));
   Select select;
   filter_project(select, request);
-  for (const auto& [name, value] : request.query) HANOK_CHECK(filter_one(select, name, value));
+  for (const auto& [name, value] : request.query) HANOK_CHECK(filter_snapshots(select, name, value));
   return context.database.read([&](store::Tx& tx) -> Answer {
     HANOK_TRY(selected, select_page(tx, "snapshots", select, keys, page));
     Json items = Json::array();
@@ -55,11 +55,11 @@ Answer list(const Context& context, http::Request& request, bool detail) {
 }  // namespace
 
 Answer list_snapshots(const Context& context, http::Request& request) {
-  return list(context, request, false);
+  return list_snapshots_with(context, request, false);
 }
 
 Answer list_snapshots_detail(const Context& context, http::Request& request) {
-  return list(context, request, true);
+  return list_snapshots_with(context, request, true);
 }
 
 }  // namespace hanok::volume

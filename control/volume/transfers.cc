@@ -34,7 +34,7 @@ Json transfer_json(const http::Request& request, const store::Row& row) {
                                                "/os-volume-transfer/" + row.text("id")}}})}};
 }
 
-Result<store::Row> load(store::Tx& tx, const http::Request& request, bool anybody) {
+Result<store::Row> requested_transfer(store::Tx& tx, const http::Request& request, bool anybody) {
   HANOK_TRY(row, tx.query_one("SELECT * FROM volume_transfers WHERE id = ?", {request.param("id")}));
   if (!row ||
       (!anybody && !request.caller.is_admin && row->text("project_id") != request.caller.project_id)) {
@@ -43,7 +43,7 @@ Result<store::Row> load(store::Tx& tx, const http::Request& request, bool anybod
   return std::move(*row);
 }
 
-Answer list(const Context& context, http::Request& request, bool detail) {
+Answer list_transfers_with(const Context& context, http::Request& request, bool detail) {
   return context.database.read([&](store::Tx& tx) -> Answer {
     const bool all = request.caller.is_admin && request.query_one("all_tenants").value_or("0") == "1";
     HANOK_TRY(rows,
@@ -62,16 +62,16 @@ Answer list(const Context& context, http::Request& request, bool detail) {
 }  // namespace
 
 Answer list_transfers(const Context& context, http::Request& request) {
-  return list(context, request, false);
+  return list_transfers_with(context, request, false);
 }
 
 Answer list_transfers_detail(const Context& context, http::Request& request) {
-  return list(context, request, true);
+  return list_transfers_with(context, request, true);
 }
 
 Answer show_transfer(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request, false));
+    HANOK_TRY(row, requested_transfer(tx, request, false));
     return http::ok({{"transfer", transfer_json(request, row)}});
   });
 }
@@ -106,7 +106,7 @@ Answer accept_transfer(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "accept"));
   HANOK_TRY(key, need_string(*body, "auth_key"));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request, true));
+    HANOK_TRY(row, requested_transfer(tx, request, true));
     if (!equal_constant_time(key_digest(row.text("salt"), key), row.text("key_hash")))
       return bad_request("Invalid auth key");
     HANOK_TRY(volume, load_volume(tx, row.text("volume_id"), "", true));
@@ -130,7 +130,7 @@ Answer accept_transfer(const Context& context, http::Request& request) {
 
 Answer delete_transfer(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request, false));
+    HANOK_TRY(row, requested_transfer(tx, request, false));
     HANOK_TRY(volume, get_volume(tx, row.text("volume_id")));
     HANOK_CHECK(tx.execute("DELETE FROM volume_transfers WHERE id = ?", {row.text("id")}));
     if (volume && volume->status == "awaiting-transfer") {

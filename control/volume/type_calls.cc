@@ -25,7 +25,7 @@ Json created_json(Json type) {
   return type;
 }
 
-Result<store::Row> load(store::Tx& tx, const http::Request& request) {
+Result<store::Row> requested_type(store::Tx& tx, const http::Request& request) {
   const std::string wanted = request.param("type");
   const std::string id = wanted == "default" ? std::string(kDefaultType) : wanted;
   HANOK_TRY(found, find_type(tx, id, request.caller.project_id, request.caller.is_admin));
@@ -42,7 +42,7 @@ struct TypeFields {
   std::optional<bool> is_public;
 };
 
-Result<TypeFields> parse(const Json& body) {
+Result<TypeFields> parse_type(const Json& body) {
   HANOK_TRY(name, get_string(body, "name"));
   HANOK_TRY(description, get_string(body, "description"));
   HANOK_TRY(is_public,
@@ -75,14 +75,14 @@ Answer list_types(const Context& context, http::Request& request) {
 
 Answer show_type(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_type(tx, request));
     return http::ok({{"volume_type", type_json(request, row)}});
   });
 }
 
 Answer create_type(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "volume_type"));
-  HANOK_TRY(fields, parse(*body));
+  HANOK_TRY(fields, parse_type(*body));
   if (!fields.name) return bad_request("Invalid input for field/attribute name. It is required.");
   Json specs = Json::object();
   if (body->contains("extra_specs") && !(*body)["extra_specs"].is_null()) {
@@ -107,9 +107,9 @@ Answer create_type(const Context& context, http::Request& request) {
 
 Answer update_type(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "volume_type"));
-  HANOK_TRY(fields, parse(*body));
+  HANOK_TRY(fields, parse_type(*body));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_type(tx, request));
     auto updated = tx.execute(
         "UPDATE volume_types SET name = COALESCE(?, name), description = COALESCE(?, description),"
         " is_public = COALESCE(?, is_public) WHERE id = ?",
@@ -125,7 +125,7 @@ Answer update_type(const Context& context, http::Request& request) {
 
 Answer delete_type(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_type(tx, request));
     HANOK_TRY(used, tx.query_one("SELECT id FROM volumes WHERE type_id = ? LIMIT 1", {row.text("id")}));
     if (used) return bad_request("Target volume type is still in use.");
     HANOK_CHECK(tx.execute("DELETE FROM volume_type_access WHERE type_id = ?", {row.text("id")}));
@@ -136,7 +136,7 @@ Answer delete_type(const Context& context, http::Request& request) {
 
 Answer list_type_access(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_type(tx, request));
     if (row.boolean("is_public")) return not_found("Access list not available for public volume types.");
     HANOK_TRY(rows,
               tx.query("SELECT project_id FROM volume_type_access WHERE type_id = ?", {row.text("id")}));
@@ -156,7 +156,7 @@ Answer type_action(const Context& context, http::Request& request) {
   if (!add && action.key() != "removeProjectAccess") return bad_request("There is no such action.");
   HANOK_TRY(project, need_string(action.value(), "project"));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(row, load(tx, request));
+    HANOK_TRY(row, requested_type(tx, request));
     if (row.boolean("is_public"))
       return conflict("Type access modification is not applicable to public volume type.");
     HANOK_TRY(changed,

@@ -7,7 +7,7 @@
 namespace hanok::volume {
 namespace {
 
-Result<Json> load(store::Tx& tx, const http::Request& request) {
+Result<Json> requested_specs(store::Tx& tx, const http::Request& request) {
   HANOK_TRY(row, tx.query_one("SELECT extra_specs FROM volume_types WHERE id = ?", {request.param("type")}));
   if (!row)
     return not_found(fmt::format("Volume type {} could not be found.", request.param("type").substr(0, 64)));
@@ -21,7 +21,7 @@ Status save(store::Tx& tx, const http::Request& request, const Json& specs) {
   return {};
 }
 
-Error no_key(const std::string& key) {
+Error no_spec(const std::string& key) {
   return not_found(fmt::format("Volume Type has no extra spec with key {}.", key.substr(0, 64)));
 }
 
@@ -29,7 +29,7 @@ Error no_key(const std::string& key) {
 
 Answer list_type_specs(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(specs, load(tx, request));
+    HANOK_TRY(specs, requested_specs(tx, request));
     return http::ok({{"extra_specs", specs}});
   });
 }
@@ -38,7 +38,7 @@ Answer add_type_specs(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "extra_specs"));
   HANOK_TRY(added, check_metadata(*body));
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(specs, load(tx, request));
+    HANOK_TRY(specs, requested_specs(tx, request));
     specs.update(added);
     HANOK_CHECK(save(tx, request, specs));
     return http::ok({{"extra_specs", added}});
@@ -47,9 +47,9 @@ Answer add_type_specs(const Context& context, http::Request& request) {
 
 Answer show_type_spec(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(specs, load(tx, request));
+    HANOK_TRY(specs, requested_specs(tx, request));
     const std::string& key = request.param("key");
-    if (!specs.contains(key)) return no_key(key);
+    if (!specs.contains(key)) return no_spec(key);
     return http::ok({{key, specs[key]}});
   });
 }
@@ -60,7 +60,7 @@ Answer update_type_spec(const Context& context, http::Request& request) {
     return bad_request("Request body and URI mismatch: the body must hold the key alone.");
   }
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(specs, load(tx, request));
+    HANOK_TRY(specs, requested_specs(tx, request));
     specs[key] = request.json[key];
     HANOK_CHECK(save(tx, request, specs));
     return http::ok(request.json);
@@ -69,8 +69,8 @@ Answer update_type_spec(const Context& context, http::Request& request) {
 
 Answer delete_type_spec(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(specs, load(tx, request));
-    if (specs.erase(request.param("key")) == 0) return no_key(request.param("key"));
+    HANOK_TRY(specs, requested_specs(tx, request));
+    if (specs.erase(request.param("key")) == 0) return no_spec(request.param("key"));
     HANOK_CHECK(save(tx, request, specs));
     return http::accepted();
   });

@@ -34,7 +34,7 @@ AttachmentView view_of(const Attachment& attachment) {
           .delete_on_termination = attachment.delete_on_termination};
 }
 
-Error wrong_status(const Volume& volume, const char* wanted) {
+Error status_conflict(const Volume& volume, const char* wanted) {
   return conflict(fmt::format("Invalid volume: Volume {} status must be {} but current status is: {}",
                               volume.id, wanted, volume.status));
 }
@@ -64,7 +64,7 @@ Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id,
                                     bool delete_on_termination, std::int64_t now_us) {
   HANOK_TRY(volume, need_volume(tx, volume_id));
   const bool again = volume.multiattach && volume.status == "in-use";
-  if (volume.status != "available" && !again) return wrong_status(volume, "available");
+  if (volume.status != "available" && !again) return status_conflict(volume, "available");
   HANOK_TRY(twice, tx.query_one("SELECT id FROM volume_attachments WHERE volume_id = ? AND server_id = ?",
                                 {volume_id, server_id}));
   if (twice)
@@ -99,7 +99,7 @@ Status begin_detach(store::Tx& tx, const std::string& volume_id, const std::stri
                     std::int64_t now_us) {
   HANOK_TRY(attachment, need_attachment(tx, volume_id, server_id));
   HANOK_TRY(volume, need_volume(tx, volume_id));
-  if (volume.status != "in-use" || attachment.status != "attached") return wrong_status(volume, "in-use");
+  if (volume.status != "in-use" || attachment.status != "attached") return status_conflict(volume, "in-use");
   HANOK_CHECK(tx.execute("UPDATE volume_attachments SET status = 'detaching' WHERE id = ?", {attachment.id}));
   begin(volume, "detaching", kAttachSeconds, now_us);
   return save_volume(tx, volume, now_us);

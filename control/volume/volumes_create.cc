@@ -77,7 +77,7 @@ Status check_fields(const Json& body) {
   return {};
 }
 
-Result<CreateSpec> parse(const http::Request& request) {
+Result<CreateSpec> parse_create(const http::Request& request) {
   HANOK_TRY(body, body_of(request, "volume"));
   HANOK_CHECK(check_fields(*body));
   CreateSpec out;
@@ -113,7 +113,7 @@ Result<CreateSpec> parse(const http::Request& request) {
 }  // namespace
 
 Answer create_volume_call(const Context& context, http::Request& request) {
-  HANOK_TRY(spec, parse(request));
+  HANOK_TRY(spec, parse_create(request));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(volume, make_volume(tx, spec, context.clock.now_us()));
     HANOK_TRY(extras, load_extras(tx, volume));

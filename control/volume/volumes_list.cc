@@ -7,7 +7,7 @@
 namespace hanok::volume {
 namespace {
 
-const std::map<std::string, std::string>& columns() {
+const std::map<std::string, std::string>& volume_columns() {
   static const std::map<std::string, std::string> kColumns = {{"id", "id"},
                                                               {"name", "COALESCE(name, '')"},
                                                               {"display_name", "COALESCE(name, '')"},
@@ -20,7 +20,7 @@ const std::map<std::string, std::string>& columns() {
   return kColumns;
 }
 
-Status filter_one(Select& select, const std::string& name, const std::string& value) {
+Status filter_volumes(Select& select, const std::string& name, const std::string& value) {
   static const std::map<std::string, std::string> kText = {
       {"name", "name = ?"},
       {"display_name", "name = ?"},
@@ -70,13 +70,13 @@ Status attach_extras(store::Tx& tx, const std::vector<Volume>& volumes,
   return {};
 }
 
-Answer list(const Context& context, http::Request& request, bool detail) {
+Answer list_volumes_with(const Context& context, http::Request& request, bool detail) {
   if (request.path.ends_with('/')) return not_found("The resource could not be found.");
   HANOK_TRY(page, page_of(request));
-  HANOK_TRY(keys, sort_keys(request, columns()));
+  HANOK_TRY(keys, sort_keys(request, volume_columns()));
   Select select;
   filter_project(select, request);
-  for (const auto& [name, value] : request.query) HANOK_CHECK(filter_one(select, name, value));
+  for (const auto& [name, value] : request.query) HANOK_CHECK(filter_volumes(select, name, value));
   return context.database.read([&](store::Tx& tx) -> Answer {
     HANOK_TRY(selected, select_page(tx, "volumes", select, keys, page));
     std::vector<Volume> volumes;
@@ -99,11 +99,11 @@ Answer list(const Context& context, http::Request& request, bool detail) {
 }  // namespace
 
 Answer list_volumes(const Context& context, http::Request& request) {
-  return list(context, request, false);
+  return list_volumes_with(context, request, false);
 }
 
 Answer list_volumes_detail(const Context& context, http::Request& request) {
-  return list(context, request, true);
+  return list_volumes_with(context, request, true);
 }
 
 }  // namespace hanok::volume
