@@ -114,7 +114,7 @@ Result<Json> check(const Json& object, const Fields& fields, unsigned operation,
       return bad_request("Cannot update read-only attribute " + key, "HTTPBadRequest");
     }
     const auto field =
-        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == key; });
+        std::find_if(fields.begin(), fields.end(), [&key = key](const Field& f) { return f.name == key; });
     if (field == fields.end()) {
       return bad_request("Unrecognized attribute(s) '" + key.substr(0, 100) + "'", "HTTPBadRequest");
     }

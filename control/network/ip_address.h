@@ -16,7 +16,8 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 uses the first four, the rest stays zero
 
   [[nodiscard]] int bits() const { return version == 4 ? 32 : 128; }
-  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend auto operator<=>(const IpAddress&,
+                          const IpAddress&) = default;  // NOLINT(modernize-use-nullptr): clang 14
 };
 
 // Strict text forms of inet_pton(3); no zone, no prefix.

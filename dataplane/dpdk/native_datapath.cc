@@ -102,7 +102,7 @@ void NativeDatapath::reopen(const std::vector<DeviceInfo>& devices) {
     }
     const auto& [index, opened] =
         *devices_.emplace(info.index, Opened{info, std::move(device).value()}).first;
-    worker_.call([&] { attach(index, opened); });
+    worker_.call([this, index = index, &opened = opened] { attach(index, opened); });
   }
 }
 

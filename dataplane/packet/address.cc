@@ -26,7 +26,7 @@ std::optional<Mac> parse_mac(std::string_view text) {
   if (text.size() != 17) return std::nullopt;
   Mac mac;
   for (unsigned i = 0; i < 6; ++i) {
-    const char* first = text.data() + i * 3;
+    const char* first = text.data() + std::size_t{i} * 3;
     const auto [end, error] = std::from_chars(first, first + 2, mac.bytes[i], 16);
     if (error != std::errc{} || end != first + 2) return std::nullopt;
     if (i < 5 && first[2] != ':') return std::nullopt;

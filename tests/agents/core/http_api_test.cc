@@ -16,7 +16,7 @@ namespace {
 // A server of one line: reads a request's head and gives prepared answers in turn, on one connection each.
 class RawServer {
  public:
-  explicit RawServer(std::vector<std::string> answers)
+  explicit RawServer(const std::vector<std::string>& answers)
       : path_("/tmp/hanok-api-" + std::to_string(getpid()) + ".sock") {
     unlink(path_.c_str());
     sockaddr_un address{};

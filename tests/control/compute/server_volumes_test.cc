@@ -24,8 +24,8 @@ TEST_F(ServerVolumes, AttachAndDetachFollowTheReports) {
   EXPECT_EQ(server(id)["os-extended-volumes:volumes_attached"][0]["id"], data);
   EXPECT_CODE(refuse_post(path(id), {{"volumeAttachment", {{"volumeId", data}}}}), kBadRequest);
 
-  const std::int64_t before = render(id)["volumes"].size();
-  EXPECT_EQ(before, 1);
+  const std::size_t before = render(id)["volumes"].size();
+  EXPECT_EQ(before, 1U);
   remove(path(id) + "/" + data, 202);
   EXPECT_EQ(volume_status(data), "detaching");
   EXPECT_EQ(render(id)["volumes"][0]["attached"], false);
@@ -163,7 +163,7 @@ TEST_F(ServerVolumes, BootOrdersThatMakeNoSense) {
   host();
   const Json good = server_body();
   const std::string data = volume();
-  const auto device = [&](Json more) {
+  const auto device = [&](const Json& more) {
     Json out = {{"uuid", data}, {"source_type", "volume"}, {"destination_type", "volume"}};
     out.update(more);
     return out;

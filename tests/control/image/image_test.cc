@@ -19,7 +19,7 @@ class ImageTest : public ::testing::Test {
     api_ = std::make_unique<ApiCaller>(image_service(*database_, clock_, &blocks_));
     api_->be("p1");
   }
-  std::string create(Json more = Json::object()) {
+  std::string create(const Json& more = Json::object()) {
     Json body = {{"name", "i"}, {"disk_format", "raw"}, {"container_format", "bare"}};
     body.update(more);
     clock_.advance_us(1'000'000);

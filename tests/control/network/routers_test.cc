@@ -46,7 +46,9 @@ TEST_F(Routers, interfaces_come_and_go_by_subnet_and_by_port) {
 TEST_F(Routers, refuse_interfaces_that_cannot_be) {
   const std::string net = network(), sub = subnet(net, "10.0.0.0/24"), r = router();
   const std::string overlapping = subnet(network(), "10.0.0.0/25");
-  const auto refused = [&](Json body) { return refuse_put(path_of(r) + "/add_router_interface", body); };
+  const auto refused = [&](const Json& body) {
+    return refuse_put(path_of(r) + "/add_router_interface", body);
+  };
   add_interface(r, sub);
   EXPECT_ERROR(refused({{"subnet_id", sub}}), kBadRequest, "BadRequest");
   EXPECT_ERROR(refused({{"subnet_id", overlapping}}), kBadRequest, "BadRequest");
@@ -60,7 +62,7 @@ TEST_F(Routers, refuse_interfaces_that_cannot_be) {
       {"subnet", {{"network_id", net}, {"cidr", "10.3.0.0/24"}, {"gateway_ip", nullptr}}}};
   EXPECT_ERROR(refused({{"subnet_id", post("/v2.0/subnets", no_gateway)["subnet"]["id"]}}), kBadRequest,
                "BadRequest");
-  const auto unremovable = [&](Json body) {
+  const auto unremovable = [&](const Json& body) {
     return refuse_put(path_of(r) + "/remove_router_interface", body);
   };
   EXPECT_ERROR(unremovable({{"subnet_id", overlapping}}), kNotFound, "RouterInterfaceNotFoundForSubnet");
