@@ -20,6 +20,11 @@ namespace hanok::dataplane::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
+// The legs of the one router that the tests' worlds have: two networks and the outside.
+constexpr const char* kBlueMac = "fa:16:3e:ff:00:01";
+constexpr const char* kRedMac = "fa:16:3e:ff:00:02";
+constexpr const char* kGatewayMac = "fa:16:3e:ff:00:03";
+
 class MemoryPool final : public BufferPool {
  public:
   Packet* allocate(std::uint16_t length) override {
@@ -213,10 +218,10 @@ class TestBed : public ::testing::Test, public Output {
     state.network["public"] = NetworkState{1500, {{"flat", 0, "external", 0}}, true, ""};
     state.subnet["public4"] = SubnetState{"public", "203.0.113.0/24", "203.0.113.1", false, {}, {}};
     RouterState router;
-    router.interfaces = {{std::nullopt, "blue", "fa:16:3e:ff:00:01", {{"blue4", "10.0.0.1"}}},
-                         {std::nullopt, "red", "fa:16:3e:ff:00:02", {{"red4", "10.1.0.1"}}}};
-    router.gateway = GatewayState{std::nullopt, "public", "fa:16:3e:ff:00:03", {{"public4", "203.0.113.10"}},
-                                  true,         "node1"};
+    router.interfaces = {{std::nullopt, "blue", kBlueMac, {{"blue4", "10.0.0.1"}}},
+                         {std::nullopt, "red", kRedMac, {{"red4", "10.1.0.1"}}}};
+    router.gateway =
+        GatewayState{std::nullopt, "public", kGatewayMac, {{"public4", "203.0.113.10"}}, true, "node1"};
     state.router["r"] = router;
   }
 

@@ -52,7 +52,7 @@ class Autoconfiguration : public TestBed {
     state.subnet["six"]->ipv6_ra_mode = std::move(ra_mode);
     state.subnet["six"]->ipv6_address_mode = std::move(address_mode);
     RouterState router;
-    router.interfaces = {{std::nullopt, "blue", "fa:16:3e:ff:00:01", {{"six", "2001:db8:a::1"}}}};
+    router.interfaces = {{std::nullopt, "blue", kBlueMac, {{"six", "2001:db8:a::1"}}}};
     state.router["r"] = router;
     state.port["a"] = port("blue", kMac, "six", "2001:db8:a::a", nullptr);
     state.port["b"] = port("blue", "fa:16:3e:00:00:0b", "six", "2001:db8:a::b", nullptr);
@@ -151,7 +151,7 @@ TEST_F(Autoconfiguration, SolicitationIsAnsweredForSlaac) {
   EXPECT_EQ(load32(&advert.options.at(5)[4]), 1450U);
   EXPECT_EQ(to_string(Ip::v6_from(&advert.options.at(25)[8])), "2001:db8::53");
   EXPECT_EQ(advert.options.at(31)[8], 7);  // "example"
-  EXPECT_EQ(to_string(Mac::from(&advert.options.at(1)[2])), "fa:16:3e:ff:00:01");
+  EXPECT_EQ(to_string(Mac::from(&advert.options.at(1)[2])), kBlueMac);
   EXPECT_EQ(read_advert(one(send("a", solicitation(false)), "a")).head.ip_destination, kAllNodes);
 }
 

@@ -115,27 +115,26 @@ TEST_F(Drops, NoNatPortLeft) {
   change.port["a"]->allowed_address_pairs = {{"10.0.0.0/24", std::nullopt}};
   apply(change);
   send("ext",
-       arp(2, mac("fa:16:3e:ff:00:03"), mac("02:00:00:00:77:01"), ip("203.0.113.1"), mac("fa:16:3e:ff:00:03"),
+       arp(2, mac(kGatewayMac), mac("02:00:00:00:77:01"), ip("203.0.113.1"), mac(kGatewayMac),
            ip("203.0.113.10")),
        {{"ext arp_consumed", 1}});
   for (int i = 20; i < 85; ++i) {
-    Frame frame = from_a("fa:16:3e:ff:00:01", "9.9.9.9");
+    Frame frame = from_a(kBlueMac, "9.9.9.9");
     frame.source = ip(("10.0.0." + std::to_string(i)).c_str());
     ASSERT_EQ(send("a", frame).size(), 1U) << i;
   }
-  Frame frame = from_a("fa:16:3e:ff:00:01", "9.9.9.9");
+  Frame frame = from_a(kBlueMac, "9.9.9.9");
   frame.source = ip("10.0.0.99");
   send("a", frame, {{"a snat_ports_exhausted", 1}});
 }
 
 TEST_F(Drops, ArpToARouterAboutSomeoneElse) {
   const Mac a = mac("fa:16:3e:00:00:0a");
-  send("a", arp(1, mac("fa:16:3e:ff:00:01"), a, ip("10.0.0.10"), Mac{}, ip("10.0.0.200")),
-       {{"a arp_unanswered", 1}});
+  send("a", arp(1, mac(kBlueMac), a, ip("10.0.0.10"), Mac{}, ip("10.0.0.200")), {{"a arp_unanswered", 1}});
 }
 
 TEST_F(Drops, IcmpErrorsAreLimited) {
-  Frame frame = from_a("fa:16:3e:ff:00:01", "10.1.0.9");
+  Frame frame = from_a(kBlueMac, "10.1.0.9");
   frame.ttl = 1;
   const auto before = drops();
   for (int i = 0; i < 1001; ++i) {

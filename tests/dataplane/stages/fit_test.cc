@@ -6,8 +6,6 @@
 namespace hanok::dataplane::test {
 namespace {
 
-constexpr const char* kBlueMac = "fa:16:3e:ff:00:01";
-
 class Fit : public TestBed {
  protected:
   void SetUp() override {

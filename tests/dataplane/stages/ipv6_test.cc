@@ -5,9 +5,6 @@
 namespace hanok::dataplane::test {
 namespace {
 
-constexpr const char* kBlueMac6 = "fa:16:3e:ff:00:01";
-constexpr const char* kRedMac = "fa:16:3e:ff:00:02";
-constexpr const char* kGatewayMac = "fa:16:3e:ff:00:03";
 constexpr const char* kAMac = "fa:16:3e:00:00:0a";
 
 Bytes solicit(const char* from_mac, const Ip& from, const char* target) {
@@ -127,12 +124,12 @@ TEST_F(Ipv6, KnownNeighboursAreAnsweredHere) {
   EXPECT_EQ(advert.flags, 0x60);  // solicited, override
   EXPECT_EQ(advert.to, own);
   advert = read_advert(one(send("a", solicit(kAMac, own, "2001:db8:a::1")), "a"));
-  EXPECT_EQ(to_string(advert.station), kBlueMac6);
+  EXPECT_EQ(to_string(advert.station), kBlueMac);
   EXPECT_EQ(advert.flags, 0xe0);  // a router
   // The link-local addresses that their MACs make.
   const Ip link_local = link_local_of(mac(kAMac));
   advert = read_advert(one(send("a", solicit(kAMac, link_local, "fe80::f816:3eff:feff:1")), "a"));
-  EXPECT_EQ(to_string(advert.station), kBlueMac6);
+  EXPECT_EQ(to_string(advert.station), kBlueMac);
   advert = read_advert(one(send("a", solicit(kAMac, link_local, "fe80::f816:3eff:fe00:b")), "a"));
   EXPECT_EQ(to_string(advert.station), "fa:16:3e:00:00:0b");
 }
@@ -211,7 +208,7 @@ TEST_F(Ipv6, MulticastListenerReportsNeedNoRule) {
 }
 
 TEST_F(Ipv6, RoutesBetweenSubnets) {
-  const Frame frame = from_a(kBlueMac6, "2001:db8:b::a", protocol::kTcp);
+  const Frame frame = from_a(kBlueMac, "2001:db8:b::a", protocol::kTcp);
   for (int i = 0; i < 2; ++i) {
     Frame expected = frame;
     expected.to = mac("fa:16:3e:00:01:0a");
@@ -224,7 +221,7 @@ TEST_F(Ipv6, RoutesBetweenSubnets) {
 
 TEST_F(Ipv6, RoutesToAnotherHost) {
   learn_vtep();
-  const Frame frame = from_a(kBlueMac6, "2001:db8:b::d");
+  const Frame frame = from_a(kBlueMac, "2001:db8:b::d");
   Frame expected = frame;
   expected.to = mac("fa:16:3e:00:01:0d");
   expected.from = mac(kRedMac);
@@ -233,7 +230,7 @@ TEST_F(Ipv6, RoutesToAnotherHost) {
 }
 
 TEST_F(Ipv6, TakesExtraRoutes) {
-  const Bytes out = one(send("a", from_a(kBlueMac6, "2001:db8:c:1::5")), "c");
+  const Bytes out = one(send("a", from_a(kBlueMac, "2001:db8:c:1::5")), "c");
   EXPECT_EQ(to_string(parsed(out).destination), "fa:16:3e:00:01:0c");
 }
 
@@ -244,7 +241,7 @@ TEST_F(Ipv6, SpreadsConnectionsOverEqualRoutes) {
   apply(change);
   std::map<std::string, int> taken;
   for (std::uint16_t number = 0; number < 64; ++number) {
-    Frame frame = from_a(kBlueMac6, "2001:db8:c:1::5");
+    Frame frame = from_a(kBlueMac, "2001:db8:c:1::5");
     frame.source_port = static_cast<std::uint16_t>(20000 + number);
     const auto first = send("a", frame);
     ASSERT_EQ(first.size(), 1U);
@@ -256,22 +253,22 @@ TEST_F(Ipv6, SpreadsConnectionsOverEqualRoutes) {
 }
 
 TEST_F(Ipv6, RouterSaysWhatItDropped) {
-  Frame frame = from_a(kBlueMac6, "2001:db8:b::a");
+  Frame frame = from_a(kBlueMac, "2001:db8:b::a");
   frame.ttl = 1;
   expect_error(one(send("a", frame, {{"a ttl_exceeded", 1}}), "a"), icmp6::kTimeExceeded, 0, frame.bytes());
   StateDocument change;
   change.router["r"] = tables->data().routers.named("r")->state;
   change.router["r"]->gateway.reset();
   apply(change);
-  frame = from_a(kBlueMac6, "2001:db8:dead::1");
+  frame = from_a(kBlueMac, "2001:db8:dead::1");
   expect_error(one(send("a", frame, {{"a no_route", 1}}), "a"), icmp6::kUnreachable, 0, frame.bytes());
-  frame = from_a(kBlueMac6, "2001:db8:b::a");
+  frame = from_a(kBlueMac, "2001:db8:b::a");
   frame.payload.resize(1450);
   expect_error(one(send("a", frame, {{"a mtu_exceeded", 1}}), "a"), icmp6::kTooBig, 0, frame.bytes(), 1450);
-  frame = from_a(kBlueMac6, "2001:db8:a::1");
+  frame = from_a(kBlueMac, "2001:db8:a::1");
   expect_error(one(send("a", frame, {{"a to_router_unserved", 1}}), "a"), icmp6::kUnreachable, 4,
                frame.bytes());
-  frame = from_a(kBlueMac6, "2001:db8:b::a");
+  frame = from_a(kBlueMac, "2001:db8:b::a");
   frame.source = link_local_of(mac(kAMac));
   const Bytes error = one(send("a", frame, {{"a ipv6_scope", 1}}), "a");
   EXPECT_EQ(parsed(error).icmp_code, 2);  // beyond the scope of its source
@@ -280,20 +277,20 @@ TEST_F(Ipv6, RouterSaysWhatItDropped) {
 }
 
 TEST_F(Ipv6, HopLimitIsMindedOnTheFastPathToo) {
-  Frame frame = from_a(kBlueMac6, "2001:db8:b::a");
+  Frame frame = from_a(kBlueMac, "2001:db8:b::a");
   EXPECT_EQ(send("a", frame).size(), 1U);
   frame.ttl = 1;
   EXPECT_EQ(parsed(one(send("a", frame, {{"a ttl_exceeded", 1}}), "a")).icmp_type, icmp6::kTimeExceeded);
 }
 
 TEST_F(Ipv6, RouterAnswersEcho) {
-  const Frame frame = from_a(kBlueMac6, "2001:db8:b::1", protocol::kIcmp6);
-  Frame expected = answer_to(frame, kAMac, kBlueMac6);
+  const Frame frame = from_a(kBlueMac, "2001:db8:b::1", protocol::kIcmp6);
+  Frame expected = answer_to(frame, kAMac, kBlueMac);
   EXPECT_EQ(one(send("a", frame), "a"), expected.bytes());
 }
 
 TEST_F(Ipv6, LeavesByTheGatewayWithItsOwnAddress) {
-  const Frame frame = from_a(kBlueMac6, "2001:db8:dead::1");
+  const Frame frame = from_a(kBlueMac, "2001:db8:dead::1");
   // The next hop is asked for, and what waited follows its answer.
   const Bytes question = one(send("a", frame), "ext");
   NdMessage message;
@@ -321,7 +318,7 @@ TEST_F(Ipv6, GatewayOnAnotherHostGetsTheFrameAsItIs) {
   change.router["r"]->gateway->host = "node2";
   apply(change);
   learn_vtep();
-  const Frame frame = from_a(kBlueMac6, "2001:db8:dead::1");
+  const Frame frame = from_a(kBlueMac, "2001:db8:dead::1");
   EXPECT_EQ(out_of_vxlan(one(send("a", frame), "under"), 100), frame.bytes());
 }
 

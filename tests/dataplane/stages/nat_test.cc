@@ -6,9 +6,6 @@
 namespace hanok::dataplane::test {
 namespace {
 
-constexpr const char* kNatBlueMac = "fa:16:3e:ff:00:01";
-constexpr const char* kNatRedMac = "fa:16:3e:ff:00:02";
-constexpr const char* kNatGatewayMac = "fa:16:3e:ff:00:03";
 constexpr const char* kOutsideMac = "02:00:00:00:77:01";
 
 class Nat : public TestBed {
@@ -21,15 +18,14 @@ class Nat : public TestBed {
     state.port["r"] = port("red", "fa:16:3e:00:01:0a", "red4", "10.1.0.10");
     apply(state);
     send("ext",
-         arp(2, mac(kNatGatewayMac), mac(kOutsideMac), ip("203.0.113.1"), mac(kNatGatewayMac),
-             ip("203.0.113.10")),
+         arp(2, mac(kGatewayMac), mac(kOutsideMac), ip("203.0.113.1"), mac(kGatewayMac), ip("203.0.113.10")),
          {{"ext arp_consumed", 1}});
   }
   static Frame from_guest(const char* source, const char* destination,
                           std::uint8_t protocol = protocol::kTcp) {
     Frame frame;
     const std::string address = source;
-    frame.to = mac(address.starts_with("10.0.") ? kNatBlueMac : kNatRedMac);
+    frame.to = mac(address.starts_with("10.0.") ? kBlueMac : kRedMac);
     frame.from = mac(address == "10.0.0.10"   ? "fa:16:3e:00:00:0a"
                      : address == "10.0.0.11" ? "fa:16:3e:00:00:0b"
                                               : "fa:16:3e:00:01:0a");
@@ -40,7 +36,7 @@ class Nat : public TestBed {
   }
   static Frame from_outside(const char* destination, std::uint8_t protocol = protocol::kTcp) {
     Frame frame;
-    frame.to = mac(kNatGatewayMac);
+    frame.to = mac(kGatewayMac);
     frame.from = mac(kOutsideMac);
     frame.source = ip("9.9.9.9");
     frame.destination = ip(destination);
@@ -97,7 +93,7 @@ TEST_F(Nat, GuestReachesItsOwnFloatingIp) {
   EXPECT_EQ(to_string(parsed(in).ip_source), "203.0.113.20");
   EXPECT_EQ(to_string(parsed(in).ip_destination), "10.0.0.10");
   EXPECT_EQ(parsed(in).ttl, 62);
-  const Bytes back = one(send("a", answer_to(in, kNatBlueMac)), "a");
+  const Bytes back = one(send("a", answer_to(in, kBlueMac)), "a");
   EXPECT_EQ(to_string(parsed(back).ip_source), "203.0.113.20");
   EXPECT_EQ(to_string(parsed(back).ip_destination), "10.0.0.10");
   EXPECT_EQ(parsed(back).source_port, 2000);
@@ -112,7 +108,7 @@ TEST_F(Nat, GuestsWithFloatingIpsReachEachOther) {
     const Bytes in = one(send("a", from_guest("10.0.0.10", "203.0.113.21")), "b");
     EXPECT_EQ(to_string(parsed(in).ip_source), "203.0.113.20");
     EXPECT_EQ(to_string(parsed(in).ip_destination), "10.0.0.11");
-    const Bytes back = one(send("b", answer_to(in, kNatBlueMac)), "a");
+    const Bytes back = one(send("b", answer_to(in, kBlueMac)), "a");
     EXPECT_EQ(to_string(parsed(back).ip_source), "203.0.113.21");
     EXPECT_EQ(to_string(parsed(back).ip_destination), "10.0.0.10");
   }
@@ -123,7 +119,7 @@ TEST_F(Nat, ErrorInAHairpinQuotesWhatTheSenderSent) {
   // By source NAT out, by the floating IP in: both ends differ.
   const Bytes in = one(send("a", from_guest("10.0.0.10", "203.0.113.21", protocol::kUdp)), "b");
   EXPECT_EQ(to_string(parsed(in).ip_source), "203.0.113.10");
-  const Bytes error = one(send("b", error_about(in, kNatBlueMac)), "a");
+  const Bytes error = one(send("b", error_about(in, kBlueMac)), "a");
   EXPECT_EQ(to_string(parsed(error).ip_source), "203.0.113.21");
   EXPECT_EQ(to_string(parsed(error).ip_destination), "10.0.0.10");
   const Parsed quoted = quotation(error);
@@ -141,7 +137,7 @@ TEST_F(Nat, ForwardsAPortAndNoOther) {
     EXPECT_EQ(to_string(parsed(in).ip_source), "9.9.9.9");
     EXPECT_EQ(to_string(parsed(in).ip_destination), "10.0.0.10");
     EXPECT_EQ(parsed(in).destination_port, 22);
-    const Bytes back = one(send("a", answer_to(in, kNatBlueMac)), "ext");
+    const Bytes back = one(send("a", answer_to(in, kBlueMac)), "ext");
     EXPECT_EQ(to_string(parsed(back).ip_source), "203.0.113.20");
     EXPECT_EQ(parsed(back).source_port, 2222);
     EXPECT_EQ(parsed(back).destination, mac(kOutsideMac));
@@ -162,7 +158,7 @@ TEST_F(Nat, ForwardsAPortAndNoOther) {
   // The address is answered for on the outside.
   const Mac asker = mac(kOutsideMac);
   EXPECT_EQ(one(send("ext", arp(1, kBroadcast, asker, ip("203.0.113.1"), Mac{}, ip("203.0.113.20"))), "ext"),
-            arp(2, asker, mac(kNatGatewayMac), ip("203.0.113.20"), asker, ip("203.0.113.1")));
+            arp(2, asker, mac(kGatewayMac), ip("203.0.113.20"), asker, ip("203.0.113.1")));
 }
 
 TEST_F(Nat, ForwardingThatIsTakenAwayStopsItsFlows) {
@@ -175,7 +171,7 @@ TEST_F(Nat, ForwardingThatIsTakenAwayStopsItsFlows) {
   EXPECT_EQ(parsed(one(send("ext", datagram), "b")).destination_port, 53);
   forward({{"udp", 2222, "b", "10.0.0.11", 53}});
   send("ext", frame, {{"ext no_port_forwarding", 1}});
-  EXPECT_EQ(to_string(parsed(one(send("a", answer_to(in, kNatBlueMac)), "ext")).ip_source), "203.0.113.10");
+  EXPECT_EQ(to_string(parsed(one(send("a", answer_to(in, kBlueMac)), "ext")).ip_source), "203.0.113.10");
   EXPECT_EQ(parsed(one(send("ext", datagram), "b")).destination_port, 53);
 }
 
@@ -191,7 +187,7 @@ TEST_F(Nat, GuestReachesAForwardedPort) {
       const Bytes in = one(send(device_id, frame), "a");
       EXPECT_EQ(to_string(parsed(in).ip_source), "203.0.113.10");
       EXPECT_EQ(parsed(in).destination_port, 22);
-      const Bytes back = one(send("a", answer_to(in, kNatBlueMac)), device_id);
+      const Bytes back = one(send("a", answer_to(in, kBlueMac)), device_id);
       EXPECT_EQ(to_string(parsed(back).ip_source), "203.0.113.20");
       EXPECT_EQ(to_string(parsed(back).ip_destination), source);
       EXPECT_EQ(parsed(back).source_port, 2222);
@@ -205,12 +201,12 @@ TEST_F(Nat, ErrorsOfForwardedConnectionsAreTranslatedBothWays) {
   Frame frame = from_outside("203.0.113.20", protocol::kUdp);
   frame.destination_port = 5353;
   const Bytes in = one(send("ext", frame), "a");
-  const Bytes told = one(send("a", error_about(in, kNatBlueMac)), "ext");
+  const Bytes told = one(send("a", error_about(in, kBlueMac)), "ext");
   EXPECT_EQ(to_string(parsed(told).ip_source), "203.0.113.20");
   EXPECT_EQ(to_string(quotation(told).ip_destination), "203.0.113.20");
   EXPECT_EQ(quotation(told).destination_port, 5353);
-  const Bytes back = one(send("a", answer_to(in, kNatBlueMac)), "ext");
-  const Bytes heard = one(send("ext", error_about(back, kNatGatewayMac)), "a");
+  const Bytes back = one(send("a", answer_to(in, kBlueMac)), "ext");
+  const Bytes heard = one(send("ext", error_about(back, kGatewayMac)), "a");
   EXPECT_EQ(to_string(parsed(heard).ip_destination), "10.0.0.10");
   EXPECT_EQ(to_string(quotation(heard).ip_source), "10.0.0.10");
   EXPECT_EQ(quotation(heard).source_port, 53);
@@ -259,7 +255,7 @@ TEST_F(Nat, RouterWithSeveralAddressesGivesEachGuestOne) {
       frame.source_port = source_port;
       const Bytes out = one(send("p" + number, frame), "ext");
       of_guest.insert(to_string(parsed(out).ip_source));
-      const Bytes back = one(send("ext", answer_to(out, kNatGatewayMac)), "p" + number);
+      const Bytes back = one(send("ext", answer_to(out, kGatewayMac)), "p" + number);
       EXPECT_EQ(parsed(back).ip_destination, frame.source);
     }
     EXPECT_EQ(of_guest.size(), 1U);
@@ -303,7 +299,7 @@ TEST_F(Nat, FragmentsFollowTheirFirstOne) {
     Bytes begin = one(send("a", first), "ext");
     const Bytes out = join(begin, one(send("a", second), "ext"));
     EXPECT_EQ(to_string(parsed(out).ip_source), "203.0.113.10");  // and its checksum is good
-    Frame answer = answer_to(out, kNatGatewayMac);
+    Frame answer = answer_to(out, kGatewayMac);
     answer.icmp_type = icmp::kEchoReply;
     answer.identifier = parsed(out).source_port;
     answer.payload = frame.payload;
@@ -350,7 +346,7 @@ TEST_F(Nat, LaterRouterTellsOfTimeExceeded) {
   EXPECT_EQ(parsed(out).icmp_type, icmp::kTimeExceeded);
   EXPECT_EQ(to_string(parsed(out).ip_source), "203.0.113.10");
   EXPECT_EQ(to_string(parsed(out).ip_destination), "10.0.0.10");
-  EXPECT_EQ(parsed(out).source, mac(kNatBlueMac));
+  EXPECT_EQ(parsed(out).source, mac(kBlueMac));
   EXPECT_EQ(to_string(quotation(out).ip_source), "10.0.0.10");
 }
 

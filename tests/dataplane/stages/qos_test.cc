@@ -64,11 +64,11 @@ TEST_F(Qos, LimitsAFloatingIpBothWays) {
   change.floating_ip["f"] = FloatingIpState{
       "r", "a", "10.0.0.10", "public", "203.0.113.20", {}, QosState{kFiveFrames, RateState{8000, 26}, {}}};
   apply(change);
-  const Mac outside = mac("02:00:00:00:77:01"), gateway = mac("fa:16:3e:ff:00:03");
+  const Mac outside = mac("02:00:00:00:77:01"), gateway = mac(kGatewayMac);
   send("ext", arp(2, gateway, outside, ip("203.0.113.1"), gateway, ip("203.0.113.10")),
        {{"ext arp_consumed", 1}});
   Frame out = a_to_b();
-  out.to = mac("fa:16:3e:ff:00:01");
+  out.to = mac(kBlueMac);
   out.destination = ip("9.9.9.9");
   for (int i = 0; i < 3; ++i) one(send("a", out), "ext");
   send("a", out, {{"a qos_limit", 1}});

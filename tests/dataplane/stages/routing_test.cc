@@ -5,10 +5,6 @@
 namespace hanok::dataplane::test {
 namespace {
 
-constexpr const char* kBlueMac = "fa:16:3e:ff:00:01";
-constexpr const char* kRedMac = "fa:16:3e:ff:00:02";
-constexpr const char* kGatewayMac = "fa:16:3e:ff:00:03";
-
 class Routing : public TestBed {
  protected:
   void SetUp() override {
