@@ -1,0 +1,76 @@
+#pragma once
+// BlockDevice: an open volume with asynchronous I/O. Twins: memory (memory_device.h, tests) and RBD
+// (storage/rbd/rbd_device.h). Submitting never blocks; completions come on the device's own threads, which
+// only put the request into a list that the ring's owner empties.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/result.h"
+
+namespace hanok::storage::target {
+
+enum class IoType : std::uint8_t { kRead, kWrite, kFlush, kDiscard, kWriteZeroes };
+
+class CompletionList;
+
+// Lives until it comes out of the list. The device touches `data` and `result` only until then.
+struct IoRequest {
+  IoType type = IoType::kRead;
+  std::uint64_t offset_bytes = 0;
+  std::uint64_t length_bytes = 0;
+  std::byte* data = nullptr;  // of read and write
+  bool may_unmap = false;
+  int result = 0;  // 0 or a negative errno
+  CompletionList* list = nullptr;
+  void* owner = nullptr;  // of whoever submits
+  IoRequest* next = nullptr;
+};
+
+// Many producers, one consumer, no locks.
+class CompletionList {
+ public:
+  // `wake` runs on the producer's thread when the list was empty; it must not block.
+  explicit CompletionList(std::function<void()> wake) : wake_(std::move(wake)) {}
+  void push(IoRequest& request) {
+    IoRequest* head = head_.load(std::memory_order_relaxed);
+    do {
+      request.next = head;
+    } while (!head_.compare_exchange_weak(head, &request, std::memory_order_seq_cst));
+    if (head == nullptr) wake_();
+  }
+  [[nodiscard]] bool empty() const { return head_.load(std::memory_order_seq_cst) == nullptr; }
+  // All of them, oldest first, linked by `next`.
+  [[nodiscard]] IoRequest* take() {
+    IoRequest* newest = head_.exchange(nullptr, std::memory_order_acquire);
+    IoRequest* oldest = nullptr;
+    while (newest != nullptr) {
+      IoRequest* next = newest->next;
+      newest->next = oldest;
+      oldest = newest;
+      newest = next;
+    }
+    return oldest;
+  }
+
+ private:
+  std::atomic<IoRequest*> head_{nullptr};
+  std::function<void()> wake_;
+};
+
+class BlockDevice {
+ public:
+  virtual ~BlockDevice() = default;                            // waits for what is in flight
+  [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;  // any thread; may change while open
+  [[nodiscard]] virtual bool read_only() const = 0;
+  // Completes through request.list, also when it cannot be submitted.
+  virtual void submit(IoRequest& request) = 0;
+  // `changed` runs on a thread of the device after size_bytes() changed; unset with an empty function, after
+  // which it does not run any more.
+  virtual void on_resize(std::function<void()> changed) = 0;
+};
+
+}  // namespace hanok::storage::target
