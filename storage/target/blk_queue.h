@@ -55,6 +55,9 @@ class BlkQueue {
 
   void set_memory(const GuestMemory* memory) { memory_ = memory; }
   void set_call_fd(int fd) { call_fd_ = fd; }
+  // Without a kick descriptor the ring has to be looked at by time.
+  void set_kicked(bool kicked) { kicked_ = kicked; }
+  [[nodiscard]] bool kicked() const { return kicked_; }
   // Takes nothing new and gives nothing back until it goes on (the memory is being replaced).
   void pause() { paused_ = true; }
   void go_on();
@@ -103,6 +106,7 @@ class BlkQueue {
   std::uint64_t looked_ns_ = 0;  // when the ring was last seen empty
   std::uint64_t wait_ns_ = 0;
   bool gave_back_ = false;  // since the last call_guest()
+  bool kicked_ = true;
   bool paused_ = false;
   bool draining_ = false;
   bool abandoned_ = false;

@@ -13,6 +13,11 @@
 #include "storage/target/bus_error.h"
 
 namespace hanok::storage::target {
+namespace {
+
+constexpr std::uint64_t kUnkickedPause_ns = 200'000;
+
+}  // namespace
 
 std::uint64_t monotonic_ns() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -179,6 +184,7 @@ int Poller::longest_sleep_ms() const {
   for (QueueSet* set : sets_) {
     set->for_each([&](const BlkQueue& queue) {
       if (queue.wait_ns() != 0) ns = std::min(ns, queue.wait_ns());
+      if (!queue.kicked()) ns = std::min(ns, kUnkickedPause_ns);
     });
   }
   return ns == UINT64_MAX ? -1 : static_cast<int>(ns / 1'000'000 + 1);

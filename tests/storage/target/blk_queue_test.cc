@@ -96,6 +96,9 @@ TEST_F(Queue, ABrokenRingStopsOnlyThisQueue) {
 }
 
 TEST_F(Queue, AfterADeathTheRequestsInFlightAreDoneAgainOldestFirst) {
+  for (const std::uint16_t token : {0, 1}) ASSERT_TRUE(guest_.request(token, kWrite, 0, 512));
+  turn();
+  ASSERT_EQ(answers().size(), 2U);  // from now on later requests have lower heads
   device_.hold();
   std::memset(guest_.data(3), 1, 512);
   std::memset(guest_.data(2), 2, 512);
