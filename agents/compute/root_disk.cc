@@ -42,6 +42,7 @@ Status RootDisks::grow(const RootDisk& disk) {
 // the end.
 Status RootDisks::convert_whole(const RootDisk& disk) {
   const storage::ImageRef part{disk.disk.pool, disk.disk.name + ".part"};
+  HANOK_CHECK(storage::check_self_contained(store_, disk.source.image, disk.format));
   HANOK_CHECK(converter_.convert(disk.source, disk.format, part));
   return store_.rename(part, disk.disk.name);
 }

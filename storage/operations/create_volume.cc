@@ -14,28 +14,11 @@ Result<bool> exists(BlockStore& store, const ImageRef& image) {
   return info.take_error();
 }
 
-// A guest's image is not trusted: a qcow2 that names a backing file or a data file would read files of this
-// host (QEMU's docs/interop/qcow2.txt: backing_file_offset at byte 8, incompatible feature bit 2 at byte 72).
-Status check_self_contained(BlockStore& store, const VolumeSource& source) {
-  if (source.format != "qcow2") return {};
-  std::array<char, 80> header{};
-  HANOK_TRY(got, store.read(source.image, 0, header.data(), header.size()));
-  if (got < header.size() || std::string_view(header.data(), 4) != "QFI\xfb") {
-    return bad_request("The image is not in qcow2 format.");
-  }
-  const bool backing = std::any_of(header.begin() + 8, header.begin() + 16, [](char c) { return c != 0; });
-  const bool version3 = header[7] >= 3;
-  if (backing || (version3 && (static_cast<unsigned char>(header[79]) & 4U) != 0)) {
-    return bad_request("The qcow2 image refers to another file.");
-  }
-  return {};
-}
-
 // Written under another name, so that half a copy is never taken for a volume.
 Status convert_image(BlockStore& store, Converter& converter, const ImageRef& volume,
                      const VolumeSource& source) {
   const ImageRef partial = partial_image(volume);
-  HANOK_CHECK(check_self_contained(store, source));
+  HANOK_CHECK(check_self_contained(store, source.image, source.format));
   HANOK_CHECK(unless_gone(store.remove(partial)));  // of an interrupted attempt
   HANOK_CHECK(converter.convert({source.image, source.snapshot}, source.format, partial));
   return store.rename(partial, volume.name);
@@ -64,6 +47,22 @@ Status bring_about(BlockStore& store, Converter& converter, const ImageRef& volu
 }
 
 }  // namespace
+
+Status check_self_contained(BlockStore& store, const ImageRef& image, const std::string& format) {
+  if (format != "qcow2") return {};
+  std::array<char, 80> header{};
+  HANOK_TRY(got, store.read(image, 0, header.data(), header.size()));
+  if (got < header.size() || std::string_view(header.data(), 4) != "QFI\xfb") {
+    return bad_request("The image is not in qcow2 format.");
+  }
+  // QEMU's docs/interop/qcow2.txt: backing_file_offset at byte 8, incompatible feature bit 2 at byte 72.
+  const bool backing = std::any_of(header.begin() + 8, header.begin() + 16, [](char c) { return c != 0; });
+  const bool version3 = header[7] >= 3;
+  if (backing || (version3 && (static_cast<unsigned char>(header[79]) & 4U) != 0)) {
+    return bad_request("The qcow2 image refers to another file.");
+  }
+  return {};
+}
 
 SnapshotRef clone_snapshot(const ImageRef& source, const ImageRef& child) {
   return {source, "clone-" + child.name};

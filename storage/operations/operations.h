@@ -27,6 +27,10 @@ class Converter {
                                        const ImageRef& to) = 0;
 };
 
+// A guest's image is not trusted: a qcow2 that names a backing file or a data file would read files of this
+// host. kBadRequest for those; to be called before any Converter.
+[[nodiscard]] Status check_self_contained(BlockStore& store, const ImageRef& image,
+                                          const std::string& format);
 [[nodiscard]] Status create_volume(BlockStore& store, Converter& converter, const ImageRef& volume,
                                    std::uint64_t size_bytes, const VolumeSource& source);
 [[nodiscard]] Status extend_volume(BlockStore& store, const ImageRef& volume, std::uint64_t size_bytes);

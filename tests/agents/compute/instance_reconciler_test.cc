@@ -1,5 +1,6 @@
 #include "agents/compute/instance_reconciler.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -28,6 +29,13 @@ class FakeConverter final : public storage::Converter {
  private:
   storage::BlockStore& store_;
 };
+
+std::string qcow2_header() {
+  std::string out(104, '\0');
+  out.replace(0, 4, "QFI\xfb");
+  out[7] = 3;
+  return out;
+}
 
 class Reported final : public Outbox {
  public:
@@ -75,6 +83,10 @@ class InstanceReconcilerTest : public ::testing::Test {
     return "never settles";
   }
   MemoryHypervisor::Domain& domain() { return hypervisor_.domains.at(kGuestId); }
+  void image_is(const std::string& header) {
+    object_["root"]["image"]["format"] = "qcow2";
+    ASSERT_TRUE(store_.write(kImage, 0, header.data(), header.size()).ok());
+  }
   void attach_volume(bool attached) {
     object_["volumes"] =
         Json::array({{{"volume_id", "vol"}, {"pool", "volumes"}, {"image", "v"}, {"attached", attached}}});
@@ -198,10 +210,25 @@ TEST_F(InstanceReconcilerTest, RebuildMakesANewDisk) {
 }
 
 TEST_F(InstanceReconcilerTest, OtherFormatsAreConverted) {
-  object_["root"]["image"]["format"] = "qcow2";
+  image_is(qcow2_header());
   EXPECT_EQ(settle()["state"], "running");
   EXPECT_EQ(converter_.conversions, 1);
   EXPECT_FALSE(store_.info(kDisk)->parent);
+}
+
+// Such images would show the guest files of this host.
+TEST_F(InstanceReconcilerTest, ImagesThatNameOtherFilesAreNeverConverted) {
+  std::string backing_file = qcow2_header();
+  backing_file[15] = 104;
+  std::string data_file = qcow2_header();
+  data_file[79] = 4;
+  for (const auto& header : {backing_file, data_file, std::string(104, 'x')}) {
+    image_is(header);
+    EXPECT_THAT(dump_json(settle()), ::testing::HasSubstr("qcow2"));
+    EXPECT_EQ(converter_.conversions, 0);
+    EXPECT_FALSE(store_.info(kDisk).ok());
+    EXPECT_TRUE(hypervisor_.domains.empty());
+  }
 }
 
 TEST_F(InstanceReconcilerTest, UploadMakesAnImageOfTheRootDisk) {
@@ -315,7 +342,7 @@ TEST_F(KilledTest, DuringDelete) {
 
 // The cluster goes away after any number of calls.
 TEST_F(InstanceReconcilerTest, AClusterThatDiesInBetweenDelaysAndDoesNotSpoil) {
-  object_["root"]["image"]["format"] = "qcow2";
+  image_is(qcow2_header());
   int failures = 0;
   for (int good = 0; good < 50; ++good) {
     store_.fail_after(good);

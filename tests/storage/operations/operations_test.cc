@@ -102,11 +102,16 @@ TEST(CreateVolume, ConvertsOtherFormats) {
 }
 
 TEST(CreateVolume, RefusesAnImageThatNamesFilesOfTheHost) {
-  MemoryStore store;
-  prepare(store, qcow2_header(true));
-  const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "qcow2"};
-  EXPECT_EQ(code_of(create(store, source, 16)), ErrorCode::kBadRequest);
-  EXPECT_FALSE(has(store, kVolume));
+  std::string data_file = qcow2_header(false);
+  data_file[79] = 4;  // incompatible feature bit 2
+  for (const std::string& header :
+       {qcow2_header(true), data_file, std::string("QFI\xfb"), std::string(104, 'x')}) {
+    MemoryStore store;
+    prepare(store, header);
+    const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "qcow2"};
+    EXPECT_EQ(code_of(create(store, source, 16)), ErrorCode::kBadRequest);
+    EXPECT_FALSE(has(store, kVolume));
+  }
 }
 
 TEST(CreateVolume, ClonesASnapshot) {
