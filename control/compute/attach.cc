@@ -150,8 +150,7 @@ Status attach_device(store::Tx& tx, const http::Request& request, const Server& 
     return {};
   }
   HANOK_CHECK(existing_volume(tx, request, device));
-  auto attachment = volume::begin_attach(tx, device.uuid, server.id, server.host, name,
-                                         device.delete_on_termination, now_us);
+  auto attachment = volume::begin_attach(tx, device.uuid, server.id, server.host, name, now_us);
   if (!attachment.ok()) {
     auto error = attachment.take_error();
     if (error.code == ErrorCode::kConflict) error.code = ErrorCode::kBadRequest;
@@ -163,8 +162,8 @@ Status attach_device(store::Tx& tx, const http::Request& request, const Server& 
 }
 
 Status attach_created(store::Tx& tx, Server& server, ServerVolume& volume, std::int64_t now_us) {
-  HANOK_TRY(attachment, volume::begin_attach(tx, volume.volume_id, server.id, server.host, volume.device,
-                                             volume.delete_on_termination, now_us));
+  HANOK_TRY(attachment,
+            volume::begin_attach(tx, volume.volume_id, server.id, server.host, volume.device, now_us));
   volume.attachment_id = attachment.id;
   volume.state = "attaching";
   HANOK_CHECK(tx.execute(

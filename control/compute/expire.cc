@@ -85,7 +85,7 @@ Status undo_attachments(store::Tx& tx, std::int64_t now_us) {
     HANOK_TRY(volumes, volumes_of(tx, row.text("server_id")));
     for (const auto& volume : volumes) {
       if (volume.volume_id != row.text("volume_id")) continue;
-      HANOK_CHECK(drop_volume(tx, volume, now_us));
+      HANOK_CHECK(drop_volume(tx, volume, DropReason::kDetached, now_us));
       HANOK_CHECK(tx.touch("instance", volume.server_id));
       HANOK_CHECK(finish_action(tx, volume.server_id,
                                 fmt::format("volume {} was not attached in time", volume.volume_id), now_us));

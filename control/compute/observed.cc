@@ -85,7 +85,7 @@ Status apply_volumes(store::Tx& tx, const Server& server, const Report& report, 
                              {volume.seq}));
       if (server.task_state.empty()) HANOK_CHECK(finish_action(tx, server.id, "", now_us));
     } else if (volume.state == "detaching" && !there && report.generation >= volume.generation) {
-      HANOK_CHECK(drop_volume(tx, volume, now_us));
+      HANOK_CHECK(drop_volume(tx, volume, DropReason::kDetached, now_us));
       HANOK_CHECK(tx.touch("instance", server.id));
       if (server.task_state.empty()) HANOK_CHECK(finish_action(tx, server.id, "", now_us));
     }

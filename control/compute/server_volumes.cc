@@ -85,8 +85,7 @@ Result<ServerVolume> attach(store::Tx& tx, const http::Request& request, Server&
         fmt::format("Invalid volume: Volume {} status must be available but current status is: {}", volume.id,
                     volume.status));
   }
-  HANOK_TRY(attachment, volume::begin_attach(tx, volume.id, server.id, server.host, device,
-                                             spec.delete_on_termination, now_us));
+  HANOK_TRY(attachment, volume::begin_attach(tx, volume.id, server.id, server.host, device, now_us));
   HANOK_CHECK(tx.touch("instance", server.id));
   HANOK_TRY(row, insert_volume(tx, {.seq = 0,
                                     .server_id = server.id,

@@ -58,7 +58,7 @@ Status finish_delete(store::Tx& tx, Server& server, std::int64_t now_us) {
     HANOK_CHECK(drop_port(tx, port.text("port_id"), port.boolean("ours"), now_us));
   }
   HANOK_TRY(volumes, volumes_of(tx, server.id));
-  for (const auto& volume : volumes) HANOK_CHECK(drop_volume(tx, volume, now_us));
+  for (const auto& volume : volumes) HANOK_CHECK(drop_volume(tx, volume, DropReason::kServerDeleted, now_us));
   HANOK_CHECK(tx.execute("DELETE FROM server_group_members WHERE server_id = ?", {server.id}));
   server.vm_state = "deleted";
   server.deleted = true;
@@ -69,10 +69,14 @@ Status finish_delete(store::Tx& tx, Server& server, std::int64_t now_us) {
   return change_server(tx, server, now_us);
 }
 
-Status drop_volume(store::Tx& tx, const ServerVolume& volume, std::int64_t now_us) {
-  HANOK_CHECK(ignore_missing(volume::complete_detach(tx, volume.volume_id, volume.server_id, now_us)));
+Status drop_volume(store::Tx& tx, const ServerVolume& volume, DropReason reason, std::int64_t now_us) {
+  const Status detached = volume::complete_detach(tx, volume.volume_id, volume.server_id, now_us);
+  HANOK_CHECK(ignore_missing(detached));
   HANOK_CHECK(tx.execute("DELETE FROM server_volumes WHERE seq = ?", {volume.seq}));
-  return {};
+  // One that is still being made was never attached; one that lost its attachment otherwise is not ours.
+  const bool ours = detached.ok() || volume.state == "creating";
+  const bool goes = reason == DropReason::kServerDeleted && volume.delete_on_termination && ours;
+  return goes ? volume::delete_with_server(tx, volume.volume_id, now_us) : Status{};
 }
 
 Status drop_port(store::Tx& tx, const std::string& port_id, bool ours, std::int64_t now_us) {

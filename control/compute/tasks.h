@@ -31,8 +31,11 @@ void set_error(Server& server, int code, const std::string& message, const std::
 [[nodiscard]] Status start_delete(store::Tx& tx, Server& server, std::int64_t now_us);
 // Ports and volumes are given back, the row stays as deleted.
 [[nodiscard]] Status finish_delete(store::Tx& tx, Server& server, std::int64_t now_us);
-// Takes one volume away from the server; also what undoes an attachment that failed.
-[[nodiscard]] Status drop_volume(store::Tx& tx, const ServerVolume& volume, std::int64_t now_us);
+// Takes one volume away from the server; also what undoes an attachment that failed. Only with the server
+// itself does a volume of delete_on_termination go.
+enum class DropReason { kDetached, kServerDeleted };
+[[nodiscard]] Status drop_volume(store::Tx& tx, const ServerVolume& volume, DropReason reason,
+                                 std::int64_t now_us);
 [[nodiscard]] Status drop_port(store::Tx& tx, const std::string& port_id, bool ours, std::int64_t now_us);
 
 }  // namespace hanok::compute

@@ -78,7 +78,6 @@ Answer attach(Action& action) {
                               .mode = mode.value_or("rw"),
                               .status = "attached",
                               .connector = Json::object(),
-                              .delete_on_termination = false,
                               .attached_us = action.now_us};
   HANOK_CHECK(insert_attachment(action.tx, attachment, action.now_us));
   return done(action, "in-use");

@@ -133,7 +133,6 @@ Answer create_attachment(const Context& context, http::Request& request) {
                          .mode = mode.value_or("rw"),
                          .status = connected ? "attaching" : "reserved",
                          .connector = connected ? *connector : Json::object(),
-                         .delete_on_termination = false,
                          .attached_us = {}};
     HANOK_CHECK(insert_attachment(tx, one, now_us));
     if (volume.status == "available") settle(volume, connected ? "attaching" : "reserved");

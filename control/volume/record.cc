@@ -85,7 +85,6 @@ Attachment attachment_from(const store::Row& row) {
           .mode = row.text("mode"),
           .status = row.text("status"),
           .connector = row.json("connector"),
-          .delete_on_termination = row.boolean("delete_on_termination"),
           .attached_us = row.maybe_integer("attached_us")};
 }
 
@@ -183,13 +182,12 @@ Status save_snapshot(store::Tx& tx, Snapshot& snapshot, std::int64_t now_us) {
 }
 
 Status insert_attachment(store::Tx& tx, const Attachment& attachment, std::int64_t now_us) {
-  HANOK_CHECK(
-      tx.execute("INSERT INTO volume_attachments (id, volume_id, server_id, host, device, mode, status,"
-                 " connector, delete_on_termination, attached_us, created_us)"
-                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                 {attachment.id, attachment.volume_id, attachment.server_id, attachment.host,
-                  attachment.device, attachment.mode, attachment.status, attachment.connector,
-                  attachment.delete_on_termination, attachment.attached_us, now_us}));
+  HANOK_CHECK(tx.execute(
+      "INSERT INTO volume_attachments (id, volume_id, server_id, host, device, mode, status,"
+      " connector, attached_us, created_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {attachment.id, attachment.volume_id, attachment.server_id, attachment.host, attachment.device,
+       attachment.mode, attachment.status, attachment.connector, attachment.attached_us, now_us}));
   return {};
 }
 

@@ -29,7 +29,6 @@ struct Volume {
 struct Attachment {
   std::string id, volume_id, server_id, host, device, mode = "rw", status;
   Json connector;
-  bool delete_on_termination = false;
   std::optional<std::int64_t> attached_us;
 };
 struct Snapshot {

@@ -3,7 +3,8 @@
 namespace hanok::volume {
 
 store::Module volume_module() {
-  return {.name = "volume", .migrations = {{1, R"sql(
+  return {.name = "volume",
+          .migrations = {{1, R"sql(
 CREATE TABLE volume_types (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -112,7 +113,9 @@ CREATE TABLE volume_transfers (
   key_hash TEXT NOT NULL,
   created_us INTEGER NOT NULL
 );
-)sql"}}};
+)sql"},
+                         // Whether a volume goes with its server is kept by the compute service alone.
+                         {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"}}};
 }
 
 }  // namespace hanok::volume

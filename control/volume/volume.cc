@@ -30,8 +30,7 @@ AttachmentView view_of(const Attachment& attachment) {
           .volume_id = attachment.volume_id,
           .server_id = attachment.server_id,
           .device = attachment.device,
-          .status = attachment.status,
-          .delete_on_termination = attachment.delete_on_termination};
+          .status = attachment.status};
 }
 
 Error status_conflict(const Volume& volume, const char* wanted) {
@@ -60,8 +59,7 @@ Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id, cons
 }
 
 Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id, const std::string& server_id,
-                                    const std::string& host, const std::string& device,
-                                    bool delete_on_termination, std::int64_t now_us) {
+                                    const std::string& host, const std::string& device, std::int64_t now_us) {
   HANOK_TRY(volume, need_volume(tx, volume_id));
   const bool again = volume.multiattach && volume.status == "in-use";
   if (volume.status != "available" && !again) return status_conflict(volume, "available");
@@ -76,7 +74,6 @@ Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id,
                         .device = device,
                         .status = "attaching",
                         .connector = {},
-                        .delete_on_termination = delete_on_termination,
                         .attached_us = {}};
   HANOK_CHECK(insert_attachment(tx, attachment, now_us));
   if (!again) begin(volume, "attaching", kAttachSeconds, now_us);
@@ -113,17 +110,18 @@ Status complete_detach(store::Tx& tx, const std::string& volume_id, const std::s
   HANOK_TRY(volume, need_volume(tx, volume_id));
   if (volume.status == "deleting") return {};
   HANOK_TRY(rest, resting_status(tx, volume_id));
-  if (attachment.delete_on_termination && rest == "available") return begin_delete(tx, volume, now_us);
   settle(volume, rest);
   return save_volume(tx, volume, now_us);
 }
 
-Result<std::vector<AttachmentView>> attachments_of_server(store::Tx& tx, const std::string& server_id) {
-  HANOK_TRY(rows, tx.query("SELECT * FROM volume_attachments WHERE server_id = ? ORDER BY created_us, id",
-                           {server_id}));
-  std::vector<AttachmentView> out;
-  for (const auto& row : rows) out.push_back(view_of(attachment_from(row)));
-  return out;
+Status delete_with_server(store::Tx& tx, const std::string& volume_id, std::int64_t now_us) {
+  HANOK_TRY(volume, get_volume(tx, volume_id));
+  if (!volume) return {};
+  const std::string& status = volume->status;
+  if (status != "available" && status != "creating" && status.rfind("error", 0) != 0) return {};
+  HANOK_TRY(rest, resting_status(tx, volume_id));
+  HANOK_TRY(snapshot, tx.query_one("SELECT id FROM snapshots WHERE volume_id = ? LIMIT 1", {volume_id}));
+  return rest == "available" && !snapshot ? begin_delete(tx, *volume, now_us) : Status{};
 }
 
 Result<VolumeView> create_volume(store::Tx& tx, const NewVolume& spec, std::int64_t now_us) {

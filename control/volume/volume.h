@@ -20,7 +20,6 @@ struct VolumeView {
 };
 struct AttachmentView {
   std::string id, volume_id, server_id, device, status;  // attaching, attached, detaching
-  bool delete_on_termination = false;
 };
 
 [[nodiscard]] Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id,
@@ -28,18 +27,18 @@ struct AttachmentView {
 // available -> attaching, with an attachment record. kConflict / kBadRequest in any other state.
 [[nodiscard]] Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id,
                                                   const std::string& server_id, const std::string& host,
-                                                  const std::string& device, bool delete_on_termination,
-                                                  std::int64_t now_us);
+                                                  const std::string& device, std::int64_t now_us);
 [[nodiscard]] Status complete_attach(store::Tx& tx, const std::string& volume_id,
                                      const std::string& server_id,
                                      std::int64_t now_us);  // -> in-use
 [[nodiscard]] Status begin_detach(store::Tx& tx, const std::string& volume_id, const std::string& server_id,
                                   std::int64_t now_us);  // in-use -> detaching
-// -> available (or starts the deletion when delete_on_termination). Also undoes an attach that failed.
+// -> available. Also undoes an attach that failed.
 [[nodiscard]] Status complete_detach(store::Tx& tx, const std::string& volume_id,
                                      const std::string& server_id, std::int64_t now_us);
-[[nodiscard]] Result<std::vector<AttachmentView>> attachments_of_server(store::Tx& tx,
-                                                                        const std::string& server_id);
+// The end of a volume that goes with its server (delete_on_termination), also while it is still `creating`.
+// One that somebody uses, that has snapshots or that is in other work stays.
+[[nodiscard]] Status delete_with_server(store::Tx& tx, const std::string& volume_id, std::int64_t now_us);
 // For block_device_mapping source=image|snapshot|blank, destination=volume: a new volume in `creating`.
 struct NewVolume {
   std::string project_id, user_id, name;

@@ -6,8 +6,10 @@ namespace {
 class ServerVolumes : public ComputeTest {
  protected:
   std::string path(const std::string& server) { return "/v2.1/servers/" + server + "/os-volume_attachments"; }
-  Json attach(const std::string& server, const std::string& volume) {
-    return post(path(server), {{"volumeAttachment", {{"volumeId", volume}}}})["volumeAttachment"];
+  Json attach(const std::string& server, const std::string& volume, const Json& more = Json::object()) {
+    Json wish = {{"volumeId", volume}};
+    wish.update(more);
+    return post(path(server), {{"volumeAttachment", wish}})["volumeAttachment"];
   }
 };
 
@@ -102,6 +104,39 @@ TEST_F(ServerVolumes, DeletionGivesThemBack) {
   EXPECT_EQ(volume_status(data), "available");
 }
 
+// Nothing but the end of the server takes the volume along.
+TEST_F(ServerVolumes, DeleteOnTerminationIsNotForDetaching) {
+  host();
+  minor = 85;
+  const std::string id = active();
+  const std::string data = volume();
+  attach(id, data, {{"delete_on_termination", true}});
+  report_state(id, "running");
+  remove(path(id) + "/" + data, 202);
+  report_state(id, "running");
+  EXPECT_EQ(volume_status(data), "available");
+  attach(id, data, {{"delete_on_termination", true}});
+  clock.advance_us(120'000'000);
+  sweep();
+  EXPECT_EQ(volume_status(data), "available");
+}
+
+TEST_F(ServerVolumes, DeleteOnTerminationMayBeChangedLater) {
+  host();
+  minor = 85;
+  for (const bool gone : {true, false}) {
+    const std::string id = active();
+    const std::string data = volume();
+    attach(id, data, {{"delete_on_termination", !gone}});
+    report_state(id, "running");
+    call(http::Method::kPut, path(id) + "/" + data,
+         {{"volumeAttachment", {{"volumeId", data}, {"delete_on_termination", gone}}}}, 202);
+    remove("/v2.1/servers/" + id);
+    report(id, {{"state", "deleted"}});
+    EXPECT_EQ(volume_status(data), gone ? "deleting" : "available");
+  }
+}
+
 TEST_F(ServerVolumes, BootFromAVolume) {
   host();
   const std::string root = volume();
@@ -141,6 +176,26 @@ TEST_F(ServerVolumes, AVolumeMadeForTheServerIsWaitedFor) {
   report_state(id, "running");
   EXPECT_EQ(status(id), "ACTIVE");
   EXPECT_EQ(volume_status(root), "in-use");
+}
+
+TEST_F(ServerVolumes, AVolumeStillBeingMadeGoesWithItsServer) {
+  host();
+  for (const bool gone : {true, false}) {
+    Json body = server_body();
+    body["server"]["imageRef"] = "";
+    body["server"]["block_device_mapping_v2"] = Json::array({{{"boot_index", 0},
+                                                              {"uuid", image_id},
+                                                              {"source_type", "image"},
+                                                              {"destination_type", "volume"},
+                                                              {"volume_size", 1},
+                                                              {"delete_on_termination", gone}}});
+    const std::string id = post("/v2.1/servers", body, 202)["server"]["id"];
+    const std::string root = get(path(id))["volumeAttachments"][0]["volumeId"];
+    EXPECT_EQ(volume_status(root), "creating");
+    remove("/v2.1/servers/" + id);
+    report(id, {{"state", "deleted"}});
+    EXPECT_EQ(volume_status(root), gone ? "deleting" : "creating");
+  }
 }
 
 TEST_F(ServerVolumes, AVolumeThatCannotBeMadeFailsTheServer) {

@@ -132,13 +132,11 @@ TEST_F(VolumeTest, AttachAndDetachForTheComputeService) {
     });
     return row.ok() && row->has_value() ? (*row)->integer("generation") : 0;
   };
-  write([&](store::Tx& tx) {
-    return begin_attach(tx, id, "server", "node1", "/dev/vdb", false, clock.now_us());
-  });
+  write([&](store::Tx& tx) { return begin_attach(tx, id, "server", "node1", "/dev/vdb", clock.now_us()); });
   EXPECT_EQ(status(id), "attaching");
   EXPECT_GT(touched(), 0);
   const auto twice = database->write(
-      [&](store::Tx& tx) { return begin_attach(tx, id, "other", "node1", "", false, clock.now_us()); });
+      [&](store::Tx& tx) { return begin_attach(tx, id, "other", "node1", "", clock.now_us()); });
   ASSERT_FALSE(twice.ok());
   EXPECT_EQ(twice.error().code, ErrorCode::kConflict);
   write([&](store::Tx& tx) { return complete_attach(tx, id, "server", clock.now_us()); });
@@ -155,13 +153,22 @@ TEST_F(VolumeTest, AttachAndDetachForTheComputeService) {
   EXPECT_EQ(status(id), "available");
 }
 
-TEST_F(VolumeTest, DeleteOnTermination) {
-  const std::string id = ready();
-  write([&](store::Tx& tx) {
-    return begin_attach(tx, id, "server", "node1", "/dev/vda", true, clock.now_us());
-  });
-  write([&](store::Tx& tx) { return complete_detach(tx, id, "server", clock.now_us()); });
-  EXPECT_EQ(status(id), "deleting");
+TEST_F(VolumeTest, GoesWithItsServerUnlessItIsNeeded) {
+  const auto end = [&](const std::string& id) {
+    write([&](store::Tx& tx) { return delete_with_server(tx, id, clock.now_us()); });
+    return status(id);
+  };
+  EXPECT_EQ(end(ready()), "deleting");
+  EXPECT_EQ(end(create({{"size", 1}})), "deleting");  // still creating
+  const std::string used = ready();
+  write([&](store::Tx& tx) { return begin_attach(tx, used, "other", "node1", "", clock.now_us()); });
+  EXPECT_EQ(end(used), "attaching");
+  write([&](store::Tx& tx) { return complete_attach(tx, used, "other", clock.now_us()); });
+  EXPECT_EQ(end(used), "in-use");
+  const std::string kept = ready();
+  api->post("/v3/p1/snapshots", {{"snapshot", {{"volume_id", kept}}}}, 202);
+  EXPECT_EQ(end(kept), "available");
+  write([&](store::Tx& tx) { return delete_with_server(tx, "unknown", clock.now_us()); });
 }
 
 TEST_F(VolumeTest, AStatusThatIsMerelySetStartsNothing) {
