@@ -16,6 +16,7 @@
 #include "agents/core/object_role.h"
 #include "agents/core/session.h"
 #include "agents/network/network_role.h"
+#include "agents/volume/trash_sweeper.h"
 #include "agents/volume/volume_reconciler.h"
 #include "common/json_rpc.h"
 #include "common/log.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr std::size_t kComputeWorkers = 4;
 constexpr std::size_t kVolumeWorkers = 4;
+constexpr std::int64_t kTrashSweepMs = 300'000;
 
 struct Config {
   std::string host;
@@ -175,6 +177,7 @@ struct Parts {
   std::unique_ptr<VolumeReconciler> volumes;
   std::unique_ptr<NetworkRole> network;
   std::unique_ptr<ObjectRole> compute, volume;
+  std::unique_ptr<TrashSweeper> trash;
   std::vector<Role*> roles;
 };
 
@@ -211,6 +214,11 @@ Status wire(const Config& config, Parts& parts) {
     parts.volumes = std::make_unique<VolumeReconciler>(*parts.store, *parts.converter);
     parts.volume = std::make_unique<ObjectRole>(*parts.volumes, parts.reports, kVolumeWorkers);
     parts.roles.push_back(parts.volume.get());
+    const auto purge = [store = parts.store.get()](const std::string& pool) {
+      return store->purge_trash(pool);
+    };
+    parts.trash = std::make_unique<TrashSweeper>(purge, std::vector<std::string>{"volumes", "images", "vms"},
+                                                 kTrashSweepMs);
   }
   return {};
 }

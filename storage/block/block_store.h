@@ -50,6 +50,9 @@ class BlockStore {
   [[nodiscard]] virtual Status rename(const ImageRef& image, const std::string& name) = 0;
   // Works also while clones of its snapshots live (clone v2, trash). kNotFound when there is none.
   [[nodiscard]] virtual Status remove(const ImageRef& image) = 0;
+  // What removals that were cut off left behind, and what has lost its last clone since, goes for good. Gives
+  // how many images went; those still needed stay. Safe beside any other call, also of other hosts.
+  [[nodiscard]] virtual Result<std::size_t> purge_trash(const std::string& pool) = 0;
   [[nodiscard]] virtual Result<ImageInfo> info(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status create_snapshot(const SnapshotRef& snapshot) = 0;
   [[nodiscard]] virtual Status remove_snapshot(const SnapshotRef& snapshot) = 0;

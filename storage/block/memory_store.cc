@@ -135,6 +135,13 @@ Status MemoryStore::remove(const ImageRef& image) {
   return {};
 }
 
+Result<std::size_t> MemoryStore::purge_trash(const std::string& pool) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_CHECK(find_pool(pool));
+  return std::size_t{0};
+}
+
 Result<ImageInfo> MemoryStore::info(const ImageRef& image) {
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());

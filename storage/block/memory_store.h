@@ -20,6 +20,7 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Status resize(const ImageRef& image, std::uint64_t size_bytes) override;
   [[nodiscard]] Status rename(const ImageRef& image, const std::string& name) override;
   [[nodiscard]] Status remove(const ImageRef& image) override;
+  [[nodiscard]] Result<std::size_t> purge_trash(const std::string& pool) override;  // has none
   [[nodiscard]] Result<ImageInfo> info(const ImageRef& image) override;
   [[nodiscard]] Status create_snapshot(const SnapshotRef& snapshot) override;
   [[nodiscard]] Status remove_snapshot(const SnapshotRef& snapshot) override;

@@ -21,6 +21,7 @@ enum class OpenMode { kReadOnly, kReadWrite };
 [[nodiscard]] Result<std::unique_ptr<ImageWriter>> open_writer(Cluster& cluster, const ImageRef& image);
 // rbd_remove.cc
 [[nodiscard]] Status remove_image(Cluster& cluster, const ImageRef& image);
+[[nodiscard]] Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool);
 [[nodiscard]] Status flatten_image(Cluster& cluster, const ImageRef& image);  // no parent: nothing to do
 [[nodiscard]] Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot);
 [[nodiscard]] std::string display(const ImageRef& image);  // pool/name

@@ -1,6 +1,7 @@
 // Removal, also while clones live. A snapshot with clones goes to RBD's hidden snapshot namespace, an image
 // with such snapshots to RBD's trash; both go away for good with the last clone: whoever removes it takes the
 // parent along.
+#include <ctime>
 #include <vector>
 
 #include "storage/rbd/rbd_image.h"
@@ -62,7 +63,40 @@ void purge_trash(Cluster& cluster, std::optional<Relative> relative) {
   }
 }
 
+// A removal of the last clone that was cut off leaves the snapshot it was made from in the hidden namespace,
+// and with it the image could never go.
+void drop_hidden_snapshots(librbd::RBD& rbd, librados::IoCtx& io, const std::string& image_id) {
+  librbd::Image image;
+  if (rbd.open_by_id(io, image, image_id.c_str(), nullptr) < 0) return;
+  std::vector<librbd::snap_info_t> snapshots;
+  if (image.snap_list(snapshots) < 0) return;
+  for (const auto& snapshot : snapshots) {
+    librbd::snap_namespace_type_t kind = RBD_SNAP_NAMESPACE_TYPE_USER;
+    static_cast<void>(image.snap_get_namespace_type(snapshot.id, &kind));
+    // Refused by RBD as long as it has clones.
+    if (kind == RBD_SNAP_NAMESPACE_TYPE_TRASH) static_cast<void>(image.snap_remove_by_id(snapshot.id));
+  }
+}
+
 }  // namespace
+
+// The pools are ours alone, but for what an operator's `rbd trash move --expires-at` wants kept for a while.
+Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool_name) {
+  HANOK_TRY(pool, cluster.pool(pool_name));
+  librbd::RBD rbd;
+  std::vector<librbd::trash_image_info_t> entries;
+  if (const int code = rbd.trash_list(pool.io, entries); code < 0) {
+    return rbd_error(code, "Trash of pool " + pool_name);
+  }
+  const std::time_t now = std::time(nullptr);
+  std::size_t gone = 0;
+  for (const auto& entry : entries) {
+    if (entry.deferment_end_time > now) continue;
+    drop_hidden_snapshots(rbd, pool.io, entry.id);
+    if (rbd.trash_remove(pool.io, entry.id.c_str(), true) >= 0) ++gone;
+  }
+  return gone;
+}
 
 Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   HANOK_TRY(open, open_image(cluster, snapshot.image, OpenMode::kReadWrite));

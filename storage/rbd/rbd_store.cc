@@ -45,6 +45,10 @@ class RbdStore final : public BlockStore {
 
   Status remove(const ImageRef& image) override { return remove_image(cluster_, image); }
 
+  Result<std::size_t> purge_trash(const std::string& pool) override {
+    return purge_pool_trash(cluster_, pool);
+  }
+
   Result<ImageInfo> info(const ImageRef& image) override {
     HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
     ImageInfo out;

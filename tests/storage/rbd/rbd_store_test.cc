@@ -52,6 +52,41 @@ TEST_F(RbdStore, KnowsTheCapacity) {
   EXPECT_GT(info->total_bytes, info->free_bytes);
 }
 
+// What other hands left in the trash goes, once it has no clones.
+TEST_F(RbdStore, EmptiesTheTrash) {
+  const std::string rbd = "rbd --conf " + conf_ + " --id " + client_ + " ";
+  const auto shell = [&](const std::string& command) { return run_program({"sh", "-c", command}, 60); };
+  const auto in_trash = [&](const std::string& name) {
+    return shell(rbd + "trash ls volumes | grep -qw " + name).ok();
+  };
+  // The agent's own sweeper may be at it too.
+  const auto purged = [&](const std::string& name) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (in_trash(name) && std::chrono::steady_clock::now() < end)
+      EXPECT_OK(store_->purge_trash("volumes"));
+    return !in_trash(name);
+  };
+  const ImageRef left{"volumes", tag_ + "-left"};
+  const ImageRef kept{"volumes", tag_ + "-kept"};
+  const ImageRef parent{"volumes", tag_ + "-parent"};
+  const ImageRef child{"volumes", tag_ + "-child"};
+  for (const auto& image : {left, kept, parent}) ASSERT_OK(store_->create(image, kMib));
+  ASSERT_OK(store_->write(parent, 0, "base", 4));
+  ASSERT_OK(store_->create_snapshot({parent, "s"}));
+  ASSERT_OK(store_->clone({parent, "s"}, child));
+  ASSERT_OK(shell(rbd + "trash mv volumes/" + left.name));
+  ASSERT_OK(shell(rbd + "trash mv --expires-at '1 hour' volumes/" + kept.name));
+  ASSERT_OK(store_->remove(parent));
+  EXPECT_TRUE(purged(left.name));
+  EXPECT_TRUE(in_trash(kept.name));
+  EXPECT_TRUE(in_trash(parent.name));
+  EXPECT_EQ(read_text(*store_, child, 0, 4), "base");
+  ASSERT_OK(shell(rbd + "--no-progress rm volumes/" + child.name));
+  EXPECT_TRUE(purged(parent.name));
+  EXPECT_OK(shell(rbd + "trash rm --force volumes/$(" + rbd + "trash ls volumes | grep -w " + kept.name +
+                  " | cut -d' ' -f1)"));
+}
+
 TEST_F(RbdStore, ConvertsQcow2ToAVolume) {
   const ImageRef image{"images", tag_ + "-qcow2"};
   const ImageRef volume{"volumes", tag_ + "-volume"};
