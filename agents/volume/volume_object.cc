@@ -1,5 +1,7 @@
 #include "agents/volume/volume_object.h"
 
+#include <algorithm>
+
 namespace hanok::agent {
 namespace {
 
@@ -39,6 +41,24 @@ Result<std::string> optional_text(const Json& object, const std::string& key) {
   return text.value_or("");
 }
 
+Result<storage::Limits> parse_limits(const Json& object) {
+  storage::Limits out;
+  HANOK_TRY(limits, get_object(object, "limits"));
+  if (limits == nullptr) return out;
+  for (const auto& [name, limit] : limits->items()) {
+    if (std::find(storage::kLimitNames.begin(), storage::kLimitNames.end(), name) ==
+        storage::kLimitNames.end()) {
+      return bad_request("limits: unknown limit " + name);
+    }
+    if (!limit.is_object()) return bad_request("limits: " + name + " is no object");
+    HANOK_TRY(rate, get_int(limit, "rate"));
+    HANOK_TRY(burst, get_int(limit, "burst"));
+    if (rate.value_or(0) < 0 || burst.value_or(0) < 0) return bad_request("limits: " + name + " is negative");
+    out[name] = {static_cast<std::uint64_t>(rate.value_or(0)), static_cast<std::uint64_t>(burst.value_or(0))};
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<VolumeObject> parse_volume(const Json& object) {
@@ -48,6 +68,7 @@ Result<VolumeObject> parse_volume(const Json& object) {
   HANOK_TRY(size, get_int(object, "size_gib"));
   HANOK_TRY(source, need_object(object, "source"));
   HANOK_TRY(parsed_source, parse_source(*source));
+  HANOK_TRY(limits, parse_limits(object));
   HANOK_TRY(upload, get_object(object, "upload"));
   HANOK_TRY(request_id, optional_text(object, "request_id"));
   if (upload != nullptr) {
@@ -60,6 +81,7 @@ Result<VolumeObject> parse_volume(const Json& object) {
   out.image = image;
   out.size_gib = size.value_or(0);
   out.source = parsed_source;
+  out.limits = limits;
   out.request_id = request_id;
   return out;
 }

@@ -39,12 +39,19 @@ Result<Json> VolumeReconciler::apply_volume(const Json& object) {
     HANOK_CHECK(storage::create_volume(store_, converter_, volume.image, size_bytes, volume.source));
   } else if (volume.task == "extend") {
     HANOK_CHECK(storage::extend_volume(store_, volume.image, size_bytes));
+  } else if (volume.task == "limit") {
+    // below, as for a volume that was made or grew: limits may be per GiB, and a clone has its parent's
   } else if (volume.task == "upload") {
     HANOK_TRY(bytes, storage::upload_image(store_, volume.image, volume.upload));
     done["uploaded"] = volume.upload_image_id;
     done["size_bytes"] = bytes;
   } else {
     return bad_request("volume: unknown task " + volume.task);
+  }
+  const bool plain = volume.task == "create" && volume.source.type == storage::VolumeSource::Type::kNone;
+  if (volume.task != "upload" && !(plain && volume.limits.empty())) {
+    HANOK_CHECK(store_.set_limits(volume.image, volume.limits));
+    done["limits"] = object.value("limits", Json::object());
   }
   return done;
 }

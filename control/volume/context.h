@@ -64,6 +64,17 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer delete_type_spec(const Context& context, http::Request& request);
 [[nodiscard]] Answer list_type_access(const Context& context, http::Request& request);
 [[nodiscard]] Answer type_action(const Context& context, http::Request& request);
+// qos_calls.cc
+[[nodiscard]] Answer list_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_qos_keys(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_qos_associations(const Context& context, http::Request& request);
+[[nodiscard]] Answer associate_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer disassociate_qos(const Context& context, http::Request& request);
+[[nodiscard]] Answer disassociate_all_qos(const Context& context, http::Request& request);
 // quota_sets.cc
 [[nodiscard]] Answer show_limits(const Context& context, http::Request& request);
 [[nodiscard]] Answer show_quota_set(const Context& context, http::Request& request);

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "control/image/image.h"
+#include "control/volume/qos.h"
 #include "control/volume/record.h"
 
 namespace hanok::volume {
@@ -48,10 +49,20 @@ Result<std::optional<std::string>> volume_host(store::Tx& tx) {
   return out;
 }
 
+// Limits are brought about whatever the volume is in, if only its image is there.
+constexpr Step kLimitStep = {"", "limit", ""};
+
+const Step* volume_step(const Volume& volume, const Json& limits) {
+  if (const Step* step = step_of(kVolumeSteps, volume)) return step;
+  const bool there = volume.status != "creating" && volume.status != "deleting" && volume.status != "error";
+  return there && volume.limits != limits ? &kLimitStep : nullptr;
+}
+
 Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::string& host) {
   HANOK_TRY(volume, get_volume(tx, id));
   if (!volume) return Json();
-  const Step* step = step_of(kVolumeSteps, *volume);
+  HANOK_TRY(limits, limits_of(tx, volume->type_id, volume->wanted_gib));
+  const Step* step = volume_step(*volume, limits);
   HANOK_TRY(chosen, volume_host(tx));
   if (step == nullptr || (chosen && *chosen != host)) return Json();
   Json upload;
@@ -59,10 +70,15 @@ Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::stri
     upload = {
         {"image_id", *volume->upload_image_id}, {"pool", kImagePool}, {"name", *volume->upload_image_id}};
   }
-  return Json{{"task", step->task},        {"pool", kPool},
-              {"image", rbd_image_of(id)}, {"size_gib", volume->wanted_gib},
-              {"source", volume->source},  {"wanted", step->task == "delete" ? "absent" : "present"},
-              {"upload", upload},          {"request_id", volume->request_id}};
+  return Json{{"task", step->task},
+              {"pool", kPool},
+              {"image", rbd_image_of(id)},
+              {"size_gib", volume->wanted_gib},
+              {"source", volume->source},
+              {"wanted", step->task == "delete" ? "absent" : "present"},
+              {"upload", upload},
+              {"limits", limits},
+              {"request_id", volume->request_id}};
 }
 
 Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::string& host) {
@@ -81,6 +97,7 @@ Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::st
 
 struct Report {
   std::string task, state, error, uploaded;
+  std::optional<Json> limits;
   std::int64_t size_gib = 0;
   std::int64_t size_bytes = 0;
 };
@@ -97,6 +114,8 @@ Result<Report> parse_report(const Json& observed) {
     HANOK_TRY(message, get_string(*error, "message", 4096));
     out.error = message.value_or("unknown");
   }
+  HANOK_TRY(limits, get_object(observed, "limits"));
+  if (limits != nullptr) out.limits = *limits;
   out.task = task.value_or("");
   out.state = state;
   out.uploaded = uploaded.value_or("");
@@ -124,6 +143,8 @@ Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std:
 
 Status volume_done(store::Tx& tx, Volume& volume, const Step& step, const Report& report,
                    std::int64_t now_us) {
+  if (report.limits) volume.limits = *report.limits;
+  if (step.task == "limit") return save_volume(tx, volume, now_us);
   HANOK_TRY(rest, resting_status(tx, volume.id));
   if (step.task == "extend") {
     if (report.size_gib < volume.wanted_gib) return {};  // of an earlier wish
@@ -152,14 +173,28 @@ Status note_error(store::Tx& tx, const char* table, const std::string& id, const
   return {};
 }
 
+// The volume works, if not as promised: its status stays. It is not touched, or the agent would be at it
+// without pause: the next change or the agent's next start tries again.
+Status limit_failed(store::Tx& tx, const Volume& volume, const std::string& why, std::int64_t now_us) {
+  if (volume.last_error != why) {
+    HANOK_CHECK(add_message(tx, volume.project_id, "VOLUME", volume.id, "VOLUME_limit",
+                            "limit volume: " + why, volume.request_id, now_us));
+  }
+  return note_error(tx, "volumes", volume.id, why);
+}
+
 Status observe_volume(store::Tx& tx, const std::string&, const std::string& id, const Json& observed) {
   HANOK_TRY(volume, get_volume(tx, id));
   HANOK_TRY(report, parse_report(observed));
   if (!volume) return {};
-  const Step* step = step_of(kVolumeSteps, *volume);
+  HANOK_TRY(limits, limits_of(tx, volume->type_id, volume->wanted_gib));
+  const Step* step = volume_step(*volume, limits);
   if (step == nullptr || report.task != step->task) return {};  // late: the wish has changed since
   const std::int64_t now_us = SystemClock{}.now_us();
   if (report.state == "retrying") return note_error(tx, "volumes", id, report.error);
+  if (report.state == "error" && step->task == "limit") {
+    return limit_failed(tx, *volume, report.error, now_us);
+  }
   if (report.state == "error") return volume_failed(tx, *volume, *step, report.error, now_us);
   if (step->task == "delete") return report.state == "deleted" ? forget_volume(tx, id) : Status{};
   if (report.state != "available") return {};

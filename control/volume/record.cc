@@ -51,6 +51,7 @@ Volume volume_from(const store::Row& row) {
   out.metadata = row.json("metadata");
   out.image_metadata = row.json("image_metadata");
   out.source = row.json("source");
+  out.limits = row.json("limits");
   out.deadline_us = row.integer("deadline_us");
   out.created_us = row.integer("created_us");
   out.updated_us = row.maybe_integer("updated_us");
@@ -143,16 +144,33 @@ Status insert_volume(store::Tx& tx, const Volume& volume) {
 
 Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
   volume.updated_us = now_us;
-  HANOK_CHECK(tx.execute(
-      "UPDATE volumes SET project_id = ?, user_id = ?, name = ?, description = ?, status = ?, "
-      "previous_status = ?,"
-      " size_gib = ?, wanted_gib = ?, type_id = ?, bootable = ?, multiattach = ?, metadata = ?, "
-      "image_metadata = ?,"
-      " upload_image_id = ?, last_error = ?, deadline_us = ?, request_id = ?, updated_us = ? WHERE id = ?",
-      {volume.project_id, volume.user_id, volume.name, volume.description, volume.status,
-       volume.previous_status, volume.size_gib, volume.wanted_gib, volume.type_id, volume.bootable,
-       volume.multiattach, volume.metadata, volume.image_metadata, volume.upload_image_id, volume.last_error,
-       volume.deadline_us, volume.request_id, now_us, volume.id}));
+  HANOK_CHECK(
+      tx.execute("UPDATE volumes SET project_id = ?, user_id = ?, name = ?, description = ?, status = ?, "
+                 "previous_status = ?,"
+                 " size_gib = ?, wanted_gib = ?, type_id = ?, bootable = ?, multiattach = ?, metadata = ?, "
+                 "image_metadata = ?,"
+                 " upload_image_id = ?, last_error = ?, deadline_us = ?, request_id = ?, limits = ?, "
+                 "updated_us = ? WHERE id = ?",
+                 {volume.project_id,
+                  volume.user_id,
+                  volume.name,
+                  volume.description,
+                  volume.status,
+                  volume.previous_status,
+                  volume.size_gib,
+                  volume.wanted_gib,
+                  volume.type_id,
+                  volume.bootable,
+                  volume.multiattach,
+                  volume.metadata,
+                  volume.image_metadata,
+                  volume.upload_image_id,
+                  volume.last_error,
+                  volume.deadline_us,
+                  volume.request_id,
+                  volume.limits,
+                  now_us,
+                  volume.id}));
   HANOK_TRY(attachments, attachments_of(tx, volume.id));
   for (const auto& attachment : attachments) {
     if (!attachment.server_id.empty()) HANOK_CHECK(tx.touch("instance", attachment.server_id));

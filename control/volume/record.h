@@ -22,7 +22,8 @@ struct Volume {
       last_error;
   std::int64_t size_gib = 0, wanted_gib = 0;
   bool bootable = false, multiattach = false;
-  Json metadata = Json::object(), image_metadata, source = {{"type", "none"}};
+  Json metadata = Json::object(), image_metadata, source = {{"type", "none"}},
+       limits = Json::object();  // in force
   std::int64_t deadline_us = 0, created_us = 0;
   std::optional<std::int64_t> updated_us;
 };

@@ -115,7 +115,18 @@ CREATE TABLE volume_transfers (
 );
 )sql"},
                          // Whether a volume goes with its server is kept by the compute service alone.
-                         {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"}}};
+                         {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"},
+                         {3, R"sql(
+CREATE TABLE qos_specs (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  consumer TEXT NOT NULL,
+  specs TEXT NOT NULL,
+  created_us INTEGER NOT NULL
+);
+ALTER TABLE volume_types ADD COLUMN qos_specs_id TEXT REFERENCES qos_specs (id);
+ALTER TABLE volumes ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';  -- in force, as the agent last said
+)sql"}}};
 }
 
 }  // namespace hanok::volume

@@ -16,7 +16,7 @@ Json type_json(const http::Request& request, const store::Row& row) {
               {"is_public", is_public},
               {"os-volume-type-access:is_public", is_public},
               {"extra_specs", row.json("extra_specs")}};
-  if (request.caller.is_admin) out["qos_specs_id"] = nullptr;
+  if (request.caller.is_admin) out["qos_specs_id"] = row.text_or_null("qos_specs_id");
   return out;
 }
 

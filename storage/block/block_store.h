@@ -2,11 +2,14 @@
 // BlockStore: images, snapshots and clones by name in pools. Twins: memory (tests) and RBD (storage/rbd).
 // Thread-safe; calls block the caller until done or until the store's deadline (kTimeout, kUnavailable).
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/result.h"
@@ -25,6 +28,15 @@ struct ImageInfo {
   std::optional<SnapshotRef> parent;
   std::vector<std::string> snapshots;
 };
+// Ceilings on what a client does to an image; both 0: none. `burst` is 0 or at least `rate`.
+struct Limit {
+  std::uint64_t rate = 0;   // operations or bytes per second
+  std::uint64_t burst = 0;  // the same, for one second
+  bool operator==(const Limit&) const = default;
+};
+inline constexpr std::array<std::string_view, 6> kLimitNames = {"iops", "read_iops", "write_iops",
+                                                                "bps",  "read_bps",  "write_bps"};
+using Limits = std::map<std::string, Limit>;  // by names of kLimitNames
 struct PoolInfo {
   std::uint64_t total_bytes = 0, free_bytes = 0;
 };
@@ -46,6 +58,8 @@ class BlockStore {
   [[nodiscard]] virtual Status clone(const SnapshotRef& parent, const ImageRef& child) = 0;
   [[nodiscard]] virtual Status flatten(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status resize(const ImageRef& image, std::uint64_t size_bytes) = 0;
+  // These and no others, at once also for clients that have the image open. A clone starts with its parent's.
+  [[nodiscard]] virtual Status set_limits(const ImageRef& image, const Limits& limits) = 0;
   // Within its pool. kConflict when the new name is taken.
   [[nodiscard]] virtual Status rename(const ImageRef& image, const std::string& name) = 0;
   // Works also while clones of its snapshots live (clone v2, trash). kNotFound when there is none.

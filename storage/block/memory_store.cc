@@ -93,9 +93,11 @@ Status MemoryStore::clone(const SnapshotRef& parent, const ImageRef& child) {
   const auto snapshot = from->snapshots.find(parent.snapshot);
   if (snapshot == from->snapshots.end()) return not_found("There is no snapshot " + parent.snapshot + ".");
   const std::string bytes = snapshot->second;
+  const Limits limits = from->limits;
   HANOK_TRY(made, new_image(child));
   made->bytes = bytes;
   made->parent = parent;
+  made->limits = limits;
   return {};
 }
 
@@ -113,6 +115,20 @@ Status MemoryStore::resize(const ImageRef& image, std::uint64_t size_bytes) {
   HANOK_TRY(found, find_image(image));
   found->bytes.resize(size_bytes);
   return {};
+}
+
+Status MemoryStore::set_limits(const ImageRef& image, const Limits& limits) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_TRY(found, find_image(image));
+  found->limits = limits;
+  return {};
+}
+
+Limits MemoryStore::limits_of(const ImageRef& image) {
+  const std::lock_guard lock(mutex_);
+  auto found = find_image(image);
+  return found.ok() ? (*found)->limits : Limits{};
 }
 
 Status MemoryStore::rename(const ImageRef& image, const std::string& name) {

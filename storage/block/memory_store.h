@@ -18,6 +18,7 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Status clone(const SnapshotRef& parent, const ImageRef& child) override;
   [[nodiscard]] Status flatten(const ImageRef& image) override;
   [[nodiscard]] Status resize(const ImageRef& image, std::uint64_t size_bytes) override;
+  [[nodiscard]] Status set_limits(const ImageRef& image, const Limits& limits) override;
   [[nodiscard]] Status rename(const ImageRef& image, const std::string& name) override;
   [[nodiscard]] Status remove(const ImageRef& image) override;
   [[nodiscard]] Result<std::size_t> purge_trash(const std::string& pool) override;  // has none
@@ -35,6 +36,7 @@ class MemoryStore final : public BlockStore {
   // between.
   void fail_after(int good);
   void heal();
+  [[nodiscard]] Limits limits_of(const ImageRef& image);  // none for an image that is not there
 
  private:
   friend class MemoryWriter;
@@ -42,6 +44,7 @@ class MemoryStore final : public BlockStore {
     std::string bytes;
     std::optional<SnapshotRef> parent;
     std::map<std::string, std::string> snapshots;
+    Limits limits;
   };
   using Pool = std::map<std::string, Image>;
 

@@ -18,6 +18,7 @@ Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume, co
       HANOK_CHECK(unless_exists(store.clone(source, image)));
     }
     HANOK_CHECK(store.flatten(image));
+    HANOK_CHECK(store.set_limits(image, {}));  // those of the volume came along
     HANOK_CHECK(unless_exists(store.create_snapshot({image, "snap"})));
   }
   HANOK_CHECK(unless_gone(store.remove_snapshot(source)));

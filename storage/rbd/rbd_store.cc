@@ -38,6 +38,10 @@ class RbdStore final : public BlockStore {
     return status(open->image.resize(size_bytes), "Resize of " + display(image));
   }
 
+  Status set_limits(const ImageRef& image, const Limits& limits) override {
+    return set_image_limits(cluster_, image, limits);
+  }
+
   Status rename(const ImageRef& image, const std::string& name) override {
     HANOK_TRY(pool, cluster_.pool(image.pool));
     return status(rbd_.rename(pool.io, image.name.c_str(), name.c_str()), "Renaming of " + display(image));

@@ -49,6 +49,34 @@ TEST_F(VolumeReconcilerTest, CreatesAndDeletesAndEchoesTheTask) {
   EXPECT_EQ(apply("volume", volume("delete"))["state"], "deleted");
 }
 
+TEST_F(VolumeReconcilerTest, BringsLimitsAboutAndNeverInheritsThem) {
+  const Json limits = {{"iops", {{"rate", 200}, {"burst", 400}}}, {"read_bps", {{"rate", 1048576}}}};
+  const storage::ImageRef image{"volumes", "volume-v1"};
+  Json object = volume("create");
+  object["limits"] = limits;
+  EXPECT_EQ(apply("volume", object)["limits"], limits);
+  EXPECT_EQ(store_.limits_of(image), (storage::Limits{{"iops", {200, 400}}, {"read_bps", {1048576, 0}}}));
+  ASSERT_TRUE(store_.create_snapshot({image, "s"}).ok());
+  Json clone = volume("create");
+  clone["image"] = "volume-v2";
+  clone["source"] = {{"type", "snapshot"}, {"pool", "volumes"}, {"image", "volume-v1"}, {"snapshot", "s"}};
+  EXPECT_EQ(apply("volume", clone)["state"], "available");
+  EXPECT_TRUE(store_.limits_of({"volumes", "volume-v2"}).empty());
+  object = volume("upload");
+  object["upload"] = {{"image_id", "i"}, {"pool", "images"}, {"name", "i"}};
+  EXPECT_EQ(apply("volume", object)["state"], "available");
+  EXPECT_TRUE(store_.limits_of({"images", "i"}).empty());
+  EXPECT_FALSE(store_.limits_of(image).empty());
+  EXPECT_EQ(apply("volume", volume("limit"))["limits"], Json::object());
+  EXPECT_TRUE(store_.limits_of(image).empty());
+  for (const Json& bad :
+       {Json{{"speed", {{"rate", 1}}}}, Json{{"iops", {{"rate", -1}}}}, Json{{"iops", 5}}}) {
+    object = volume("limit");
+    object["limits"] = bad;
+    EXPECT_EQ(apply("volume", object)["state"], "error") << dump_json(bad);
+  }
+}
+
 TEST_F(VolumeReconcilerTest, TakesAndRemovesSnapshots) {
   apply("volume", volume("create"));
   const Json create = {

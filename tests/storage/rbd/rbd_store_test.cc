@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <future>
 
 #include "common/secret.h"
 #include "common/uuid.h"
@@ -50,6 +51,36 @@ TEST_F(RbdStore, KnowsTheCapacity) {
   auto info = store_->pool_info("volumes");
   ASSERT_OK(info);
   EXPECT_GT(info->total_bytes, info->free_bytes);
+}
+
+// By another client that has the image open all the while: 20 operations a second would take it half a
+// minute.
+TEST_F(RbdStore, LimitsHoldAtOnceForWhoeverHasTheImageOpen) {
+  const ImageRef image{"volumes", tag_ + "-limited"};
+  const auto write_some = [&](int operations) {
+    return run_program({"rbd", "--conf", conf_, "--id", client_, "bench", "--io-type", "write", "--io-size",
+                        "4096", "--io-threads", "4", "--io-pattern", "rand", "--io-total",
+                        std::to_string(operations * 4096), "volumes/" + image.name},
+                       120);
+  };
+  const auto seconds = [](const auto start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  ASSERT_OK(store_->create(image, 64 * kMib));
+  ASSERT_OK(store_->set_limits(image, {{"iops", {20, 0}}}));
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_OK(write_some(80));
+  EXPECT_GT(seconds(start), 2.0);
+  start = std::chrono::steady_clock::now();
+  auto bench = std::async(std::launch::async, [&] { return write_some(600); });
+  EXPECT_EQ(bench.wait_for(std::chrono::seconds(2)), std::future_status::timeout);
+  EXPECT_OK(store_->set_limits(image, {{"write_iops", {100'000, 200'000}}}));
+  EXPECT_OK(bench.get());
+  EXPECT_LT(seconds(start), 20.0);
+  EXPECT_OK(store_->set_limits(image, {}));
+  EXPECT_OK(store_->set_limits(image, {}));
+  EXPECT_EQ(code_of(store_->set_limits({"volumes", tag_ + "-none"}, {})), ErrorCode::kNotFound);
+  EXPECT_OK(store_->remove(image));
 }
 
 // What other hands left in the trash goes, once it has no clones.
