@@ -112,7 +112,7 @@ constexpr AssignmentRow kAssignments[] = {
 
 class IdentityService final : public Identity {
  public:
-  IdentityService(store::Database& database, const Clock& clock, Settings settings,
+  IdentityService(store::Database& database, const Clock& clock, const Settings& settings,
                   std::unique_ptr<KeyRepository> keys)
       : context_{database,
                  clock,

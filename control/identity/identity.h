@@ -26,7 +26,7 @@ struct Settings {
   std::string fernet_keys;          // folder
   std::string admin_password_file;  // made with a random password when absent
   std::int64_t token_life_s = 3600;
-  std::int64_t key_age_s = 7 * 24 * 3600;  // a primary key older than this is rotated
+  std::int64_t key_age_s = std::int64_t{7} * 24 * 3600;  // a primary key older than this is rotated
   int bcrypt_cost = 12;
   int bcrypt_at_once = 2;
   // After this many wrong passwords in a row the account is locked for a while.

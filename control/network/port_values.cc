@@ -1,5 +1,7 @@
 #include "control/network/port_values.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -86,7 +88,7 @@ Result<Json> read_address_pairs(const Json& value, const std::string& port_mac) 
     Json pair = {{"ip_address", ip}, {"mac_address", mac}};
     if (std::find(out.begin(), out.end(), pair) != out.end()) {
       return bad_request(
-          "Request contains duplicate address pair: mac_address " + mac + " ip_address " + ip + ".",
+          fmt::format("Request contains duplicate address pair: mac_address {} ip_address {}.", mac, ip),
           "DuplicateAddressPairInRequest");
     }
     out.push_back(std::move(pair));

@@ -45,7 +45,7 @@ ConnectionTable::ConnectionTable(std::uint32_t records, std::uint32_t per_owner,
       records_(records),
       depends_(records),
       connections_(records / 2 + 1),
-      keys_(records * 2),
+      keys_(std::size_t{records} * 2),
       wheel_(kWheel, kNoSlot),
       per_owner_count_(kMaxDevices + 1, 0) {
   for (std::uint32_t i = 0; i < records; ++i) {

@@ -27,8 +27,8 @@ static_assert(sizeof(FlowKey) == 56);
 inline bool same_key(const FlowKey& a, const FlowKey& b) {
   const auto differ = [&](unsigned word) {
     std::uint64_t left, right;
-    std::memcpy(&left, reinterpret_cast<const char*>(&a) + 8U * word, 8);
-    std::memcpy(&right, reinterpret_cast<const char*>(&b) + 8U * word, 8);
+    std::memcpy(&left, reinterpret_cast<const char*>(&a) + std::size_t{8} * word, 8);
+    std::memcpy(&right, reinterpret_cast<const char*>(&b) + std::size_t{8} * word, 8);
     return left ^ right;
   };
   return (differ(0) | differ(1) | differ(2) | differ(3) | differ(4) | differ(5) | differ(6)) == 0;

@@ -90,14 +90,12 @@ std::optional<Problem> read_number(const Json& packet, const char* key, unsigned
 
 std::optional<Problem> read_protocol(const Json& packet, bool six, unsigned& out) {
   const auto found = packet.find("protocol");
-  if (found == packet.end()) {
+  if (found == packet.end() || *found == "icmp") {
     out = six ? 58 : 1;
   } else if (*found == "tcp") {
     out = 6;
   } else if (*found == "udp") {
     out = 17;
-  } else if (*found == "icmp") {
-    out = six ? 58 : 1;
   } else if (found->is_number_integer()) {
     return read_number(packet, "protocol", 255, out);
   } else {

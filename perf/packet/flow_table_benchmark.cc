@@ -101,7 +101,7 @@ bool measure(std::uint32_t flows) {
     }
     return static_cast<double>(__rdtsc() - start) / static_cast<double>(packets);
   };
-  const double set_up = pass((flows + kBurst - 1) / kBurst * kBurst);
+  const double set_up = pass(std::uint64_t{(flows + kBurst - 1) / kBurst} * kBurst);
   double best = 1e9;
   for (int round = 0; round < 5; ++round) best = std::min(best, pass(4'000'000));
   const bool valid = output.sent == offered && pool.released == 0;

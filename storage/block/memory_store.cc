@@ -30,8 +30,8 @@ class MemoryWriter final : public ImageWriter {
   bool finished_ = false;
 };
 
-MemoryStore::MemoryStore(std::vector<std::string> pools) {
-  for (auto& pool : pools) pools_[pool];
+MemoryStore::MemoryStore(const std::vector<std::string>& pools) {
+  for (const auto& pool : pools) pools_[pool];
 }
 
 void MemoryStore::fail_after(int good) {

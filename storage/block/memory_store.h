@@ -11,7 +11,7 @@ namespace hanok::storage {
 
 class MemoryStore final : public BlockStore {
  public:
-  explicit MemoryStore(std::vector<std::string> pools = {"volumes", "images", "vms"});
+  explicit MemoryStore(const std::vector<std::string>& pools = {"volumes", "images", "vms"});
 
   [[nodiscard]] Status create(const ImageRef& image, std::uint64_t size_bytes) override;
   [[nodiscard]] Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) override;

@@ -51,7 +51,7 @@ std::string ComputeTest::network() {
     HANOK_ASSERT(reply.ok());
     return reply->body;
   };
-  const std::string id = post_to("/v2.0/networks", {{"network", {{"name", "net"}}}})["network"]["id"];
+  std::string id = post_to("/v2.0/networks", {{"network", {{"name", "net"}}}})["network"]["id"];
   post_to("/v2.0/subnets", {{"subnet", {{"network_id", id}, {"cidr", "10.0.0.0/24"}, {"ip_version", 4}}}});
   return id;
 }
@@ -114,7 +114,7 @@ std::string ComputeTest::boot(const std::string& name) {
 }
 
 std::string ComputeTest::active(const std::string& name) {
-  const std::string id = boot(name);
+  std::string id = boot(name);
   report_state(id, "running");
   EXPECT_EQ(status(id), "ACTIVE");
   return id;

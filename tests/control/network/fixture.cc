@@ -29,7 +29,7 @@ std::string NetworkTest::external_network() {
   const http::Caller before = caller;
   be("operator", true);
   const Json made = post("/v2.0/networks", {{"network", {{"name", "public"}, {"router:external", true}}}});
-  const std::string id = made["network"]["id"];
+  std::string id = made["network"]["id"];
   subnet(id, "203.0.113.0/24");
   caller = before;
   return id;
