@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/packet/parse.h"
@@ -27,6 +28,21 @@ struct ConnectionKey {
   std::uint32_t protocol = 0;
   bool operator==(const ConnectionKey&) const = default;
 };
+
+// The connection of a packet (a Context or what an ICMP error quotes, a Parsed) that comes from its local
+// party, or goes to it.
+template <typename Packet>
+ConnectionKey connection_key(Zone zone, Handle owner, const Packet& packet, std::uint32_t protocol,
+                             bool from_local) {
+  ConnectionKey key{
+      zone,    owner, packet.ip_source, packet.ip_destination, packet.source_port, packet.destination_port,
+      protocol};
+  if (!from_local) {
+    std::swap(key.local, key.remote);
+    std::swap(key.local_port, key.remote_port);
+  }
+  return key;
+}
 
 // Source NAT of one connection.
 struct Binding {

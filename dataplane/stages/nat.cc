@@ -25,15 +25,7 @@ bool is_query(const Context& context) {
 
 // Of the packet as it is translated so far; seen from inside (`outward`) or outside.
 ConnectionKey nat_key(Zone zone, const Router& router, const Context& context, bool outward) {
-  ConnectionKey key;
-  key.zone = zone;
-  key.owner = router.handle;
-  key.local = outward ? context.ip_source : context.ip_destination;
-  key.remote = outward ? context.ip_destination : context.ip_source;
-  key.local_port = outward ? context.source_port : context.destination_port;
-  key.remote_port = outward ? context.destination_port : context.source_port;
-  key.protocol = context.parsed.protocol;
-  return key;
+  return connection_key(zone, router.handle, context, context.parsed.protocol, outward);
 }
 
 // What an ICMP error tells of, as it is translated so far; none when this is no error.
@@ -58,18 +50,7 @@ std::optional<Parsed> quoted_packet(const Context& context) {
 
 // The connection of a quoted packet that came in (the guest tells of it), or went out.
 ConnectionKey quoted_key(Zone zone, const Router& router, const Parsed& inner, bool came_in) {
-  ConnectionKey key{zone,
-                    router.handle,
-                    inner.ip_source,
-                    inner.ip_destination,
-                    inner.source_port,
-                    inner.destination_port,
-                    inner.protocol};
-  if (came_in) {
-    std::swap(key.local, key.remote);
-    std::swap(key.local_port, key.remote_port);
-  }
-  return key;
+  return connection_key(zone, router.handle, inner, inner.protocol, !came_in);
 }
 
 // A connection that came in by port forwarding, seen from the guest that answers or tells of an error.

@@ -83,17 +83,6 @@ Tuple original_of(const Context& context, bool egress_now) {
   return tuple;
 }
 
-ConnectionKey key_of(const Context& context, const Port& port, bool egress) {
-  ConnectionKey key;
-  key.owner = port.handle;
-  key.local = egress ? context.ip_source : context.ip_destination;
-  key.remote = egress ? context.ip_destination : context.ip_source;
-  key.local_port = egress ? context.source_port : context.destination_port;
-  key.remote_port = egress ? context.destination_port : context.source_port;
-  key.protocol = context.parsed.protocol;
-  return key;
-}
-
 // An ICMP error belongs to the connection of the packet that it quotes (RFC 5508, RFC 4890).
 bool related(const Context& context, const Port& port, bool egress) {
   const Parsed& parsed = context.parsed;
@@ -101,13 +90,7 @@ bool related(const Context& context, const Port& port, bool egress) {
   if (parse_ip(context.frame, parsed.l3_end, static_cast<std::uint16_t>(parsed.l4_offset + 8), true, inner))
     return false;
   // What is quoted went the other way.
-  ConnectionKey key;
-  key.owner = port.handle;
-  key.local = egress ? inner.ip_destination : inner.ip_source;
-  key.remote = egress ? inner.ip_source : inner.ip_destination;
-  key.local_port = egress ? inner.destination_port : inner.source_port;
-  key.remote_port = egress ? inner.source_port : inner.destination_port;
-  key.protocol = inner.protocol;
+  ConnectionKey key = connection_key(Zone::kPort, port.handle, inner, inner.protocol, !egress);
   if (egress) return context.connections.find(key).has_value();
   if (const auto& end = context.quoted_source) key.local = end->ip, key.local_port = end->port;
   if (const auto& end = context.quoted_destination) key.remote = end->ip, key.remote_port = end->port;
@@ -133,7 +116,7 @@ Verdict judge(Context& context, const Port& port, bool egress) {
                : context.drop_for(DropReason::icmp_error_unmatched, Kind::kPort, port.handle);
   }
   Context::ZoneUse use;
-  use.key = key_of(context, port, egress);
+  use.key = connection_key(Zone::kPort, port.handle, context, parsed.protocol, egress);
   use.match = context.connections.find(use.key);
   const bool answer = use.match && use.match->local_started != egress;
   use.answers = answer;

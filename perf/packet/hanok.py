@@ -8,7 +8,7 @@ import time
 
 import captures
 import scenarios
-from machine import wait_for, window
+from machine import Forwarder, wait_for
 
 BUFFER_BYTES = 2560
 
@@ -25,9 +25,9 @@ def arp_answer():
         captures.ip(scenarios.OTHER_VTEP) + ours + captures.ip(scenarios.VTEP)
 
 
-class Hanok:
+class Hanok(Forwarder):
     def __init__(self, machine, binary, name="hanok"):
-        self.machine, self.binary, self.name, self.process = machine, binary, name, None
+        self.machine, self.binary, self.name = machine, binary, name
 
     @staticmethod
     def memory_mib(frames):
@@ -104,15 +104,6 @@ class Hanok:
     def packets(self):
         return self.counters()["tx_packets"]
 
-    def measure(self, seconds):
-        return window(self.process, self.packets, seconds)
-
-    def hold(self):
-        self.process.hold()
-
-    def go(self):
-        self.process.go()
-
     def lost(self):
         """Frames refused by name in half a second, on any device: there must be none once flows are known."""
         def drops():
@@ -132,5 +123,4 @@ class Hanok:
         if self.process is not None:
             with contextlib.suppress(Exception):
                 self.connection.close()
-            self.process.stop()
-            self.process = None
+        super().stop()

@@ -175,3 +175,27 @@ def window(process, packets, seconds):
     if last <= first or busiest <= 0:
         raise RuntimeError("nothing came out")
     return last - first, busiest, end - begin
+
+
+class Forwarder:
+    """What is measured: `process` with one busy thread, and packets(), what left it so far."""
+
+    process = None
+
+    def measure(self, seconds):
+        return window(self.process, self.packets, seconds)
+
+    def lost(self):
+        """Frames refused by name while it is watched; those who do not name them: none."""
+        return {}
+
+    def hold(self):
+        self.process.hold()
+
+    def go(self):
+        self.process.go()
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()
+            self.process = None

@@ -7,20 +7,20 @@ import shutil
 
 import scenarios
 from hanok import device
-from machine import Missing, run, wait_for, window
+from machine import Forwarder, Missing, run, wait_for
 
 DAEMON = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 MEMORY_MIB = 1024
 
 
-class Ovs:
+class Ovs(Forwarder):
     name = "ovs-dpdk"
 
     def __init__(self, machine):
         if not os.path.exists(DAEMON) or not shutil.which("ovsdb-server"):
             raise Missing("Open vSwitch with DPDK is not installed (package openvswitch-switch-dpdk)")
-        self.machine, self.process, self.database = machine, None, None
+        self.machine, self.database = machine, None
         self.folder = os.path.join(machine.folder, self.name)
         self.env = {**os.environ, "OVS_RUNDIR": self.folder, "OVS_DBDIR": self.folder, "OVS_LOGDIR": self.folder,
                     "OVS_SYSCONFDIR": self.folder}
@@ -110,23 +110,11 @@ class Ovs:
         found = re.search(r"tx pkts=(\d+)", answer)
         return int(found.group(1)) if found else 0
 
-    def measure(self, seconds):
-        return window(self.process, self.packets, seconds)
-
-    def lost(self):
-        return {}
-
-    def hold(self):
-        self.process.hold()
-
-    def go(self):
-        self.process.go()
-
     def stop(self):
-        for process in (self.process, self.database):
-            if process is not None:
-                process.stop()
-        self.process = self.database = None
+        super().stop()
+        if self.database is not None:
+            self.database.stop()
+            self.database = None
         for bridge in ("br-int", "br-phy", "ovs-netdev"):
             with contextlib.suppress(Exception):
                 run("ip", "-n", self.machine.netns, "link", "del", bridge)

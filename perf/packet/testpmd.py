@@ -1,20 +1,20 @@
 """testpmd's io mode: the same devices with nothing in between, so the ceiling of what any program could reach."""
 import os
 import re
+import shutil
 import subprocess
 
 from hanok import device
-from machine import Missing, run, wait_for, window
-import shutil
+from machine import Forwarder, Missing, run, wait_for
 
 
-class Testpmd:
+class Testpmd(Forwarder):
     name = "testpmd"
 
     def __init__(self, machine):
         if not shutil.which("dpdk-testpmd"):
             raise Missing("dpdk-testpmd is not installed (package dpdk-dev)")
-        self.machine, self.process = machine, None
+        self.machine = machine
 
     def start(self, scenario, capture, frames, flows, sink=None):
         mib = max(256, (frames + 20000) * 2560 // (1 << 20) + 128)
@@ -48,20 +48,3 @@ class Testpmd:
                 file.seek(size)
                 return re.search(r"TX-packets: (\d+).*testpmd>", file.read(), re.S)
         return int(wait_for(answer, "testpmd's counters").group(1))
-
-    def measure(self, seconds):
-        return window(self.process, self.packets, seconds)
-
-    def lost(self):
-        return {}
-
-    def hold(self):
-        self.process.hold()
-
-    def go(self):
-        self.process.go()
-
-    def stop(self):
-        if self.process is not None:
-            self.process.stop()
-            self.process = None

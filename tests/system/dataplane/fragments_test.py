@@ -1,21 +1,9 @@
 #!/usr/bin/python3
 """Datagrams in fragments, by source NAT and by floating IP. Taps, not packet sockets: DPDK asks those to reassemble."""
-from lab import Lab, expect, network, port, run, state, subnet, wait_for
+from lab import Lab, expect, routed_state, run, wait_for
 
 with Lab() as lab:
-    desired = state()
-    desired["network"]["a"] = network()
-    desired["network"]["x"] = network({"type": "flat", "physical_network": "external"}, external=True)
-    desired["subnet"]["sa"] = subnet("a", "10.0.1.0/24", gateway="10.0.1.1")
-    desired["subnet"]["sx"] = subnet("x", "203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
-    desired["port"]["p1"] = port("a", 1, "sa", "10.0.1.11")
-    desired["port"]["p2"] = port("a", 2, "sa", "10.0.1.12")
-    desired["router"]["r"] = {
-        "admin_up": True, "routes": [],
-        "interfaces": [{"port": "ra", "network": "a", "mac": "fa:16:3e:00:01:01",
-                        "addresses": [{"subnet": "sa", "ip": "10.0.1.1"}]}],
-        "gateway": {"port": "rg", "network": "x", "mac": "fa:16:3e:00:01:03", "snat": True, "host": "node1",
-                    "addresses": [{"subnet": "sx", "ip": "203.0.113.10"}]}}
+    desired = routed_state("203.0.113.10")
     desired["floating_ip"]["g"] = {"router": "r", "network": "x", "floating_ip": "203.0.113.21", "port": "p2",
                                    "fixed_ip": "10.0.1.12"}
     taps = {name: f"h{lab.tag}t{number}" for number, name in enumerate(("one", "two", "outside"))}

@@ -292,3 +292,21 @@ def vxlan(vni):
 
 def vlan(vlan_id, physical_network="physnet1"):
     return {"type": "vlan", "physical_network": physical_network, "vlan_id": vlan_id}
+
+
+def routed_state(*gateway_addresses):
+    """Guests p1 and p2 in network a, behind a router that translates to these addresses of the external network x."""
+    out = state()
+    out["network"]["a"] = network()
+    out["network"]["x"] = network({"type": "flat", "physical_network": "external"}, external=True)
+    out["subnet"]["sa"] = subnet("a", "10.0.1.0/24", gateway="10.0.1.1")
+    out["subnet"]["sx"] = subnet("x", "203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
+    out["port"]["p1"] = port("a", 1, "sa", "10.0.1.11")
+    out["port"]["p2"] = port("a", 2, "sa", "10.0.1.12")
+    out["router"]["r"] = {
+        "admin_up": True, "routes": [],
+        "interfaces": [{"port": "ra", "network": "a", "mac": "fa:16:3e:00:01:01",
+                        "addresses": [{"subnet": "sa", "ip": "10.0.1.1"}]}],
+        "gateway": {"port": "rg", "network": "x", "mac": "fa:16:3e:00:01:03", "snat": True, "host": "node1",
+                    "addresses": [{"subnet": "sx", "ip": address} for address in gateway_addresses]}}
+    return out

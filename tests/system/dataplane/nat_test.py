@@ -1,23 +1,11 @@
 #!/usr/bin/python3
 """NAT as guests and the outside see it: port forwarding, hairpins, traceroute."""
-from lab import Lab, expect, network, port, state, subnet, wait_for
+from lab import Lab, expect, routed_state, wait_for
 
 EXTERNAL_MAC = "02:00:00:00:00:fe"
 
 with Lab() as lab:
-    desired = state()
-    desired["network"]["a"] = network()
-    desired["network"]["x"] = network({"type": "flat", "physical_network": "external"}, external=True)
-    desired["subnet"]["sa"] = subnet("a", "10.0.1.0/24", gateway="10.0.1.1")
-    desired["subnet"]["sx"] = subnet("x", "203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
-    desired["port"]["p1"] = port("a", 1, "sa", "10.0.1.11")
-    desired["port"]["p2"] = port("a", 2, "sa", "10.0.1.12")
-    desired["router"]["r"] = {
-        "admin_up": True, "routes": [],
-        "interfaces": [{"port": "ra", "network": "a", "mac": "fa:16:3e:00:01:01",
-                        "addresses": [{"subnet": "sa", "ip": "10.0.1.1"}]}],
-        "gateway": {"port": "rg", "network": "x", "mac": "fa:16:3e:00:01:03", "snat": True, "host": "node1",
-                    "addresses": [{"subnet": "sx", "ip": "203.0.113.10"}, {"subnet": "sx", "ip": "203.0.113.11"}]}}
+    desired = routed_state("203.0.113.10", "203.0.113.11")
     desired["floating_ip"]["f"] = {
         "router": "r", "network": "x", "floating_ip": "203.0.113.20", "port": None, "fixed_ip": None,
         "port_forwardings": [{"protocol": "tcp", "external_port": 2222, "port": "p1", "internal_ip": "10.0.1.11",
