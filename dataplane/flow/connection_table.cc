@@ -60,7 +60,9 @@ ConnectionTable::ConnectionTable(std::uint32_t records, std::uint32_t per_owner,
 
 std::uint64_t ConnectionTable::hash(const ConnectionKey& key) const {
   static_assert(sizeof(ConnectionKey) == 48);
-  return mix(hash_bytes(&key, sizeof key) ^ seed_);
+  std::uint64_t words[7] = {};
+  std::memcpy(words, &key, sizeof key);
+  return hash_words(words, seed_);
 }
 
 std::uint32_t ConnectionTable::find_key(const ConnectionKey& key, std::uint64_t hash) const {
@@ -123,12 +125,17 @@ std::uint32_t ConnectionTable::open(DeviceIndex owner, std::uint8_t protocol, st
 }
 
 bool ConnectionTable::add_key(std::uint32_t connection_slot, const ConnectionKey& key, bool local_started) {
-  Connection& connection = connections_[connection_slot];
   const std::uint64_t key_hash = hash(key);
   if (const std::uint32_t old = find_key(key, key_hash); old != kNoSlot) {
     if (keys_[old].connection == connection_slot) return true;
     remove_key(old);
   }
+  return insert_key(connection_slot, key, key_hash, local_started);
+}
+
+bool ConnectionTable::insert_key(std::uint32_t connection_slot, const ConnectionKey& key,
+                                 std::uint64_t key_hash, bool local_started) {
+  Connection& connection = connections_[connection_slot];
   if (connection.key_count == Connection::kKeys) remove_key(connection.keys[0]);
   if (free_key_ == kNoSlot || !names_.insert(key_hash, free_key_)) return false;
   const std::uint32_t slot = free_key_;
@@ -160,6 +167,11 @@ std::uint32_t ConnectionTable::add_record(std::uint32_t connection_slot, const F
     if (records_[old].connection == connection_slot) return old;
     remove_record(old);
   }
+  return insert_record(connection_slot, key, key_hash);
+}
+
+std::uint32_t ConnectionTable::insert_record(std::uint32_t connection_slot, const FlowKey& key,
+                                             std::uint64_t key_hash) {
   Connection& connection = connections_[connection_slot];
   if (connection.record_count == Connection::kRecords) remove_record(connection.records[0]);
   if (free_record_ == kNoSlot || !flows_.insert(key_hash, free_record_)) return kNoSlot;
@@ -169,7 +181,7 @@ std::uint32_t ConnectionTable::add_record(std::uint32_t connection_slot, const F
   record = FlowRecord{};
   record.key = key;
   record.connection = connection_slot;
-  depends_[slot].clear();
+  depends_[slot].reset();
   connection.records[connection.record_count++] = slot;
   ++live_records_;
   return slot;

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "dataplane/flow/flow_templates.h"
 #include "dataplane/flow/hash_index.h"
 #include "dataplane/flow/huge_allocator.h"
 #include "dataplane/flow/record.h"
@@ -73,7 +74,8 @@ class ConnectionTable final : public ConnectionView {
   }
   FlowRecord& record(std::uint32_t slot) { return records_[slot]; }
   [[nodiscard]] const FlowRecord& record(std::uint32_t slot) const { return records_[slot]; }
-  std::vector<ObjectRef>& depends(std::uint32_t slot) { return depends_[slot]; }
+  // What the record was made from; records of one template share it.
+  std::shared_ptr<const Depends>& depends(std::uint32_t slot) { return depends_[slot]; }
   Connection& connection(std::uint32_t slot) { return connections_[slot]; }
   [[nodiscard]] const Connection& connection(std::uint32_t slot) const { return connections_[slot]; }
 
@@ -86,6 +88,14 @@ class ConnectionTable final : public ConnectionView {
   // A record for the connection, with its key set and in the index; an old one with the same key is used
   // again. kNoSlot: no room.
   [[nodiscard]] std::uint32_t add_record(std::uint32_t connection, const FlowKey& key, std::uint64_t hash);
+  // The same for keys that are known to be absent, which saves the search.
+  [[nodiscard]] bool insert_key(std::uint32_t connection, const ConnectionKey& key, std::uint64_t hash,
+                                bool local_started);
+  [[nodiscard]] std::uint32_t insert_record(std::uint32_t connection, const FlowKey& key, std::uint64_t hash);
+  [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const;
+  [[nodiscard]] bool has_key(const ConnectionKey& key, std::uint64_t hash) const {
+    return find_key(key, hash) != kNoSlot;
+  }
   void remove_record(std::uint32_t slot);
   void close(std::uint32_t connection);
 
@@ -118,7 +128,6 @@ class ConnectionTable final : public ConnectionView {
     std::uint32_t next = kNoSlot;
     bool local_started = false;
   };
-  [[nodiscard]] std::uint64_t hash(const ConnectionKey& key) const;
   [[nodiscard]] std::uint32_t find_key(const ConnectionKey& key, std::uint64_t hash) const;
   void remove_key(std::uint32_t slot);
   [[nodiscard]] std::uint32_t last_seen(const Connection& connection) const;
@@ -127,7 +136,7 @@ class ConnectionTable final : public ConnectionView {
   std::uint32_t per_owner_;
   HashIndex flows_, names_;
   std::vector<FlowRecord, HugeAllocator<FlowRecord>> records_;
-  std::vector<std::vector<ObjectRef>> depends_;  // cold: looked at after a change of the tables
+  std::vector<std::shared_ptr<const Depends>> depends_;  // cold: looked at after a change of the tables
   std::vector<Connection, HugeAllocator<Connection>> connections_;
   std::vector<KeyEntry, HugeAllocator<KeyEntry>> keys_;
   std::uint32_t free_record_ = 0, free_connection_ = 0, free_key_ = 0;

@@ -184,20 +184,31 @@ bool Engine::Impl::receive(Item& item, bool from_uplink) {
 
 bool Engine::Impl::good_again(std::uint32_t slot) {
   FlowRecord& record = connections_.record(slot);
-  if (record.epoch < forced_epoch_) return false;
-  for (const ObjectRef& object : connections_.depends(slot)) {
-    if (data().version_of(object) > record.version) return false;
-  }
+  if (record.epoch < forced_epoch_ || !unchanged_since(record.version, *connections_.depends(slot)))
+    return false;
   record.epoch = epoch_;
   return true;
 }
 
+bool Engine::Impl::unchanged_since(std::uint32_t version, const Depends& depends) const {
+  return std::all_of(depends.begin(), depends.end(),
+                     [&](const ObjectRef& object) { return data().version_of(object) <= version; });
+}
+
 void Engine::Impl::run(Item& item) {
-  const std::uint32_t slot = item.matchable ? connections_.find_record(item.key, item.hash) : kNoSlot;
+  bool opened = false;
+  std::uint32_t slot = item.matchable ? connections_.find_record(item.key, item.hash) : kNoSlot;
   if (slot == kNoSlot) {
-    if (item.matchable) counters.flow_misses.add(1);
-    slow_path(item);
-    return;
+    if (item.matchable) {
+      counters.flow_misses.add(1);
+      slot =
+          open_by_template(item.key, item.hash, item.parsed.tcp_flags, item.parsed.ttl, item.packet->length);
+    }
+    if (slot == kNoSlot) {
+      slow_path(item);
+      return;
+    }
+    opened = true;
   }
   if (!still_good(slot)) {
     counters.flows_recompiled.add(1);
@@ -211,7 +222,7 @@ void Engine::Impl::run(Item& item) {
     slow_path(item);
     return;
   }
-  counters.flow_hits.add(1);
+  if (!opened) counters.flow_hits.add(1);
   constexpr unsigned kSignals = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
   if (item.parsed.protocol == protocol::kTcp &&
       ((program.operations & kTracksTcp) != 0 || (item.parsed.tcp_flags & kSignals) != 0)) {
@@ -291,7 +302,7 @@ void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
     aged_us_ = now_us;
     std::vector<Awaited> again;
     std::vector<Neighbours::Waiting> given_up;
-    neighbours_.age(now_us, again, given_up);
+    if (neighbours_.age(now_us, again, given_up)) templates_.clear();  // new connections ask for it again
     for (const auto& one : given_up) give_up(one);
     for (const Awaited& awaited : again) send_request(awaited);
     advertise_routers();

@@ -11,6 +11,7 @@
 #include "dataplane/flow/connection_table.h"
 #include "dataplane/flow/encapsulation.h"
 #include "dataplane/flow/engine.h"
+#include "dataplane/flow/flow_templates.h"
 #include "dataplane/flow/fragment_table.h"
 #include "dataplane/flow/meter_table.h"
 #include "dataplane/flow/neighbours.h"
@@ -66,6 +67,7 @@ class Engine::Impl {
     return connections_.record(slot).epoch == epoch_ || good_again(slot);
   }
   [[nodiscard]] bool good_again(std::uint32_t slot);
+  [[nodiscard]] bool unchanged_since(std::uint32_t version, const Depends& depends) const;
   void begin(std::uint64_t now_us, Output& output);
   void end();
   void drop_packet(Packet* packet, DeviceIndex device, DropReason reason);
@@ -80,6 +82,11 @@ class Engine::Impl {
   [[nodiscard]] bool read_plain_vxlan(Item& item, const std::uint8_t* frame, unsigned length) const;
   [[nodiscard]] bool run_plain(Item& item);
 
+  // open_flow.cc: the record and connection of a first frame, by a template; kNoSlot: it takes the stages.
+  [[nodiscard]] std::uint32_t open_by_template(const FlowKey& key, std::uint64_t hash, unsigned tcp_flags,
+                                               unsigned ttl, unsigned length);
+  [[nodiscard]] std::uint32_t open_connection(DeviceIndex owner, std::uint8_t protocol, DropReason& reason);
+
   // slow_path.cc; rewrite_quoted: quoted.cc
   void slow_path(Item& item);
   void prepare(Context& context, const Item& item) const;
@@ -87,7 +94,7 @@ class Engine::Impl {
   void refuse(Item& item, Context& context, DropReason reason);
   [[nodiscard]] std::optional<DropReason> compile(const Context& context, Program& program);
   [[nodiscard]] std::optional<DropReason> remember(const Item& item, const Context& context,
-                                                   const Program& program);
+                                                   const AskingView& view, const Program& program);
   void rewrite_quoted(const Context& context, std::uint8_t* data, std::uint16_t length) const;
   [[nodiscard]] std::string name_of(ObjectRef object) const;
 
@@ -136,6 +143,7 @@ class Engine::Impl {
   std::uint32_t epoch_ = 1;         // moves with every change of tables or neighbours
   std::uint32_t forced_epoch_ = 0;  // records older than this are compiled again whatever they depend on
   ConnectionTable connections_;
+  FlowTemplates templates_;
   EncapsulationTable encapsulations_;
   Neighbours neighbours_;
   std::vector<std::unique_ptr<Batch>> batches_;

@@ -186,8 +186,14 @@ void rewrite_ipv4(const Program& program, std::uint8_t* ip, unsigned protocol) {
 
 // True: done. False: nothing was changed, and the general path has to see the frame.
 bool Engine::Impl::run_plain(Item& item) {
-  const std::uint32_t slot = connections_.find_record(item.key, item.hash, item.candidate);
-  if (slot == kNoSlot || !still_good(slot)) return false;
+  std::uint32_t slot = connections_.find_record(item.key, item.hash, item.candidate);
+  if (slot == kNoSlot) {
+    slot = open_by_template(item.key, item.hash, 0, item.ttl, item.inner_length);
+    if (slot == kNoSlot) return false;
+    counters.flow_misses.add(1);
+    --hits_;
+  }
+  if (!still_good(slot)) return false;
   FlowRecord& record = connections_.record(slot);
   const Program& program = record.program;
   constexpr std::uint32_t kPlain = kSetMacs | kDecrementTtl | kSetSource | kSetDestination | kSetSourcePort |

@@ -51,7 +51,8 @@ Neighbours::Change Neighbours::learn(Handle network, const Ip& ip, const Mac& ma
   return change;
 }
 
-void Neighbours::age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std::vector<Waiting>& given_up) {
+bool Neighbours::age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std::vector<Waiting>& given_up) {
+  bool forgotten = false;
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
     const std::uint64_t age_us = now_us - entry.learned_us;
@@ -70,6 +71,7 @@ void Neighbours::age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std:
       entry.asked_us = now_us;
     }
     if (gone) {
+      forgotten = forgotten || entry.mac.has_value();
       queued_ -= entry.queue.size();
       given_up.insert(given_up.end(), entry.queue.begin(), entry.queue.end());
       at = entries_.erase(at);
@@ -77,6 +79,7 @@ void Neighbours::age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std:
       ++at;
     }
   }
+  return forgotten;
 }
 
 void Neighbours::clear(std::vector<Waiting>& given_up) {

@@ -48,8 +48,9 @@ class Neighbours final : public NeighbourView {
   // `only_known`: makes no new entry. Packets that waited are appended to `ready`.
   Change learn(Handle network, const Ip& ip, const Mac& mac, bool only_known, std::uint64_t now_us,
                std::vector<Waiting>& ready);
-  // Once a second: who to ask again goes to `ask_again`; packets that waited in vain to `given_up`.
-  void age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std::vector<Waiting>& given_up);
+  // Once a second: who to ask again goes to `ask_again`; packets that waited in vain to `given_up`. True: an
+  // address that was known is forgotten.
+  bool age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std::vector<Waiting>& given_up);
   void clear(std::vector<Waiting>& given_up);
 
  private:

@@ -174,7 +174,7 @@ void Engine::Impl::compile_qos(const Context& context, Program& program) {
 }
 
 std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context& context,
-                                                 const Program& program) {
+                                                 const AskingView& view, const Program& program) {
   std::uint32_t connection = kNoSlot;
   bool answers = false;
   for (const auto& zone : context.zones) {
@@ -193,14 +193,13 @@ std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context
     connection = kNoSlot;
     answers = false;
   }
-  if (connection == kNoSlot) {
+  const bool from_port = context.in_port != nullptr || context.out_port == nullptr;
+  const DeviceIndex owner = from_port ? context.in_device : context.out_port->device;
+  const bool opens = connection == kNoSlot;
+  if (opens) {
     DropReason reason{};
-    const bool from_port = context.in_port != nullptr || context.out_port == nullptr;
-    connection = connections_.open(from_port ? context.in_device : context.out_port->device,
-                                   item.parsed.protocol, now(), reason);
+    connection = open_connection(owner, item.parsed.protocol, reason);
     if (connection == kNoSlot) return reason;
-    connections_.schedule(connection, now());
-    counters.flows_created.add(1);
   }
   if (context.new_binding) {
     Connection& translated = connections_.connection(connection);
@@ -223,12 +222,15 @@ std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context
   record.program.answers = answers ? 1 : 0;
   record.last_seen = now();
   ++record.packets;
-  connections_.depends(slot) = context.depends;
+  auto depends = std::make_shared<const Depends>(context.depends);
+  connections_.depends(slot) = depends;
   connections_.track(connection, item.parsed.tcp_flags, answers, now());
   if (item.parsed.protocol == protocol::kTcp &&
       connections_.connection(connection).state != ConnectionState::kEstablished) {
     record.program.operations |= kTracksTcp;
   }
+  if (opens && FlowTemplates::may_match(item.key.protocol, item.parsed.tcp_flags, item.key.source_port))
+    templates_.keep(item.key, connections_.seed(), context, view, record, owner, std::move(depends));
   return std::nullopt;
 }
 
@@ -238,7 +240,8 @@ void Engine::Impl::slow_path(Item& item) {
     drop_packet(item.packet, item.arrival.device, DropReason::fragment_no_first);
     return;
   }
-  Context context(data(), connections_, neighbours_);
+  const AskingView asking(connections_);
+  Context context(data(), asking, neighbours_);
   prepare(context, item);
   const Verdict verdict = run_stages(context, nullptr);
   const DeviceIndex in_device = item.arrival.device;
@@ -261,7 +264,7 @@ void Engine::Impl::slow_path(Item& item) {
       Program program;
       std::optional<DropReason> reason = compile(context, program);
       const bool kept = context.cacheable || (item.parsed.fragment && !context.zones.empty());
-      if (!reason && kept) reason = remember(item, context, program);
+      if (!reason && kept) reason = remember(item, context, asking, program);
       if (reason) {
         refuse(item, context, *reason);
         break;

@@ -164,6 +164,8 @@ struct Context {
   std::vector<ZoneUse> zones;
   std::vector<ObjectRef> depends;
   bool cacheable = true;  // false: no record is made
+  // Where to was chosen between equals by the connection's ports (a const way of looking up says so).
+  mutable bool by_source_port = false;
   struct Learned {
     Handle network;
     Ip ip;

@@ -56,6 +56,7 @@ Way look_up(const Context& context, const Router& router, const Ip& ip) {
     const Way next = connected(tables, router, route.nexthop, unused);
     if (next.out == nullptr) continue;
     const std::size_t score = weight(context, route.nexthop);
+    if (route_bits == bits) context.by_source_port = true;
     if (route_bits == bits && score <= best) continue;
     bits = route_bits;
     best = score;
