@@ -190,6 +190,7 @@ Result<Json> NativeDatapath::counters(const std::optional<std::string>& id) cons
   out["engine"] = {{"flow_hits", engine.flow_hits.read()},
                    {"flow_misses", engine.flow_misses.read()},
                    {"flows_created", engine.flows_created.read()},
+                   {"flows_by_template", engine.flows_by_template.read()},
                    {"flows_expired", engine.flows_expired.read()},
                    {"flows_recompiled", engine.flows_recompiled.read()},
                    {"flow_records", engine.flow_records.read()},

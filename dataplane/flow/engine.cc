@@ -201,8 +201,10 @@ void Engine::Impl::run(Item& item) {
   if (slot == kNoSlot) {
     if (item.matchable) {
       counters.flow_misses.add(1);
-      slot =
-          open_by_template(item.key, item.hash, item.parsed.tcp_flags, item.parsed.ttl, item.packet->length);
+      std::optional<Ip> vtep;
+      if (item.arrival.vxlan) vtep = item.arrival.vxlan->source;
+      slot = open_by_template(
+          {item.key, item.hash, item.parsed.tcp_flags, item.parsed.ttl, item.packet->length, vtep});
     }
     if (slot == kNoSlot) {
       slow_path(item);

@@ -83,8 +83,13 @@ class Engine::Impl {
   [[nodiscard]] bool run_plain(Item& item);
 
   // open_flow.cc: the record and connection of a first frame, by a template; kNoSlot: it takes the stages.
-  [[nodiscard]] std::uint32_t open_by_template(const FlowKey& key, std::uint64_t hash, unsigned tcp_flags,
-                                               unsigned ttl, unsigned length);
+  struct FirstFrame {
+    const FlowKey& key;
+    std::uint64_t hash;
+    unsigned tcp_flags, ttl, length;
+    std::optional<Ip> vtep;  // that sent it, by VXLAN
+  };
+  [[nodiscard]] std::uint32_t open_by_template(const FirstFrame& frame);
   [[nodiscard]] std::uint32_t open_connection(DeviceIndex owner, std::uint8_t protocol, DropReason& reason);
 
   // slow_path.cc; rewrite_quoted: quoted.cc

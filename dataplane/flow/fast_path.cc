@@ -188,7 +188,9 @@ void rewrite_ipv4(const Program& program, std::uint8_t* ip, unsigned protocol) {
 bool Engine::Impl::run_plain(Item& item) {
   std::uint32_t slot = connections_.find_record(item.key, item.hash, item.candidate);
   if (slot == kNoSlot) {
-    slot = open_by_template(item.key, item.hash, 0, item.ttl, item.inner_length);
+    std::optional<Ip> vtep;
+    if (item.skip != 0) vtep = Ip::v4_from(item.packet->data + kEthernetBytes + 12);
+    slot = open_by_template({item.key, item.hash, 0, item.ttl, item.inner_length, vtep});
     if (slot == kNoSlot) return false;
     counters.flow_misses.add(1);
     --hits_;

@@ -12,9 +12,11 @@ std::uint32_t Engine::Impl::open_connection(DeviceIndex owner, std::uint8_t prot
   return connection;
 }
 
-std::uint32_t Engine::Impl::open_by_template(const FlowKey& key, std::uint64_t hash, unsigned tcp_flags,
-                                             unsigned ttl, unsigned length) {
-  if (!FlowTemplates::may_match(key.protocol, tcp_flags, key.source_port)) return kNoSlot;
+std::uint32_t Engine::Impl::open_by_template(const FirstFrame& frame) {
+  const FlowKey& key = frame.key;
+  if (!FlowTemplates::may_match(key.protocol, frame.tcp_flags, key.source_port)) return kNoSlot;
+  // The one thing that the stages look at beside the key: who sent it.
+  if (frame.vtep && !data().vtep_host.contains(*frame.vtep)) return kNoSlot;
   FlowTemplate* known = templates_.find(key, connections_.seed());
   if (known == nullptr) return kNoSlot;
   if (known->epoch != epoch_) {
@@ -22,7 +24,8 @@ std::uint32_t Engine::Impl::open_by_template(const FlowKey& key, std::uint64_t h
     known->epoch = epoch_;
   }
   const Program& program = known->program;
-  if (((program.operations & kDecrementTtl) != 0 && ttl <= program.hops) || length > program.longest)
+  if (((program.operations & kDecrementTtl) != 0 && frame.ttl <= program.hops) ||
+      frame.length > program.longest)
     return kNoSlot;
   std::array<ConnectionKey, FlowTemplate::kAsked> names;
   std::array<std::uint64_t, FlowTemplate::kAsked> hashes;
@@ -39,7 +42,7 @@ std::uint32_t Engine::Impl::open_by_template(const FlowKey& key, std::uint64_t h
     if (known->asked[i].kept)
       room = connections_.insert_key(connection, names[i], hashes[i], known->asked[i].local_starts);
   }
-  const std::uint32_t slot = room ? connections_.insert_record(connection, key, hash) : kNoSlot;
+  const std::uint32_t slot = room ? connections_.insert_record(connection, key, frame.hash) : kNoSlot;
   if (slot == kNoSlot) {
     connections_.close(connection);
     return kNoSlot;
@@ -50,6 +53,7 @@ std::uint32_t Engine::Impl::open_by_template(const FlowKey& key, std::uint64_t h
   record.program = program;
   record.last_seen = now();
   connections_.depends(slot) = known->depends;
+  counters.flows_by_template.add(1);
   return slot;
 }
 

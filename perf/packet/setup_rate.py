@@ -9,7 +9,7 @@ import verify
 from hanok import Hanok
 from machine import Missing
 
-NEW_FLOWS = 200000
+NEW_FLOWS = 500000
 PORTS = 10000
 
 

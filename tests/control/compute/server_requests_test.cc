@@ -76,7 +76,8 @@ TEST_F(Requests, SecurityGroupsOfTheOldApi) {
   EXPECT_CODE(refuse_get("/v2.1/os-security-groups/" + group), kNotFound);
   EXPECT_CODE(refuse_get("/v2.1/os-security-groups/1"), kNotFound);
   EXPECT_CODE(refuse(http::Method::kDelete, "/v2.1/os-security-groups"), kNotFound);
-  for (const auto& listed : get("/v2.1/os-security-groups")["security_groups"]) {
+  const Json groups = get("/v2.1/os-security-groups")["security_groups"];
+  for (const auto& listed : groups) {
     if (listed["name"] != "default") continue;
     EXPECT_CODE(refuse(http::Method::kDelete, "/v2.1/os-security-groups/" + listed["id"].get<std::string>()),
                 kBadRequest);

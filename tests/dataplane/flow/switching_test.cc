@@ -98,8 +98,10 @@ TEST_F(Switching, TakesVxlanFramesOfKnownVtepsForItsNetworks) {
   EXPECT_EQ(engine->counters().flow_hits.read(), 1U);
   send("under", in_vxlan(frame.bytes(), 101), {{"under unknown_segment", 1}});
   Frame other = frame;
-  other.source_port = 7;
-  send("under", in_vxlan(other.bytes(), 100, "192.0.2.77"), {{"under unknown_vtep", 1}});
+  for (const std::uint16_t source_port : {7, 7000}) {
+    other.source_port = source_port;
+    send("under", in_vxlan(other.bytes(), 100, "192.0.2.77"), {{"under unknown_vtep", 1}});
+  }
   Bytes bad = in_vxlan(frame.bytes(), 100);
   bad[42] = 0;
   send("under", bad, {{"under vxlan_bad_flags", 1}});

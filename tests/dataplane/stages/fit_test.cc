@@ -190,7 +190,7 @@ TEST_F(Fit, EqualRoutesShareTheFlowsAndEachKeepsItsOwn) {
   apply(change);
   const auto paths = [&] {
     std::vector<std::string> out;
-    for (std::uint16_t source_port = 1; source_port <= 300; ++source_port) {
+    for (std::uint16_t source_port = 2001; source_port <= 2300; ++source_port) {
       Frame frame = to("10.1.0.10", protocol::kUdp);
       frame.destination = ip("172.16.5.5");
       frame.source_port = source_port;
