@@ -1,4 +1,4 @@
-"""Hanok under test: `hanok-dataplane --state FILE`, as anyone can run it."""
+"""Hanok under test: `hanok-dataplane`, told its state by the control socket."""
 import contextlib
 import json
 import os
@@ -44,19 +44,18 @@ class Hanok(Forwarder):
         if scenario.vxlan:  # without tx_pcap, net_pcap frees what it is given, as net_null does
             outgoing = f"net_pcap1,rx_pcap={self._answers(folder)}" + (f",tx_pcap={sink}" if sink else "")
         guest, uplink = (outgoing, incoming) if scenario.uplink_in else (incoming, outgoing)
-        state_path = os.path.join(folder, "state.json")
-        with open(state_path, "w", encoding="utf-8") as file:
-            json.dump(scenario.hanok_state(guest, uplink), file)
         self.out = ("ports", "guest") if scenario.uplink_in else \
             ("uplinks", "underlay" if scenario.vxlan else "wire")
         control = os.path.join(folder, "dp.sock")
         self.process = machine.start(
-            self.binary, "--socket", control, "--state", state_path, "--lcores", str(machine.worker_cpu), "--huge-mib",
+            self.binary, "--socket", control, "--lcores", str(machine.worker_cpu), "--huge-mib",
             str(mib), "--idle-sleep-us", "0", "--log-level", "warn", "--flow-capacity", str(max(1 << 17, flows * 4)),
             "--sessions-per-port", str(max(1 << 16, flows * 2)), log=os.path.join(folder, "log"))
         self.process.prefer()
         self._connect(control)
         self.process.prefer()
+        # Last: from here on frames come, and the first pass over them is what setup-rate counts.
+        self.call("state.put", state=scenario.hanok_state(guest, uplink))
         wait_for(lambda: self.process.must_live() or self.packets() > 0, f"frames from {self.name}")
 
     def start_bare(self):

@@ -37,7 +37,7 @@ def wait_for(condition, what, seconds=30.0):
             return value
         if time.monotonic() > deadline:
             raise RuntimeError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def tsc_hz():
