@@ -10,6 +10,7 @@
 #include <array>
 #include <memory>
 
+#include "common/clock.h"
 #include "common/secret.h"
 #include "control/compute/openssl_handles.h"
 #include "control/compute/ssh_key.h"
