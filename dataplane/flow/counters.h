@@ -42,8 +42,8 @@ class Counters {
   // Of the worker as a whole.
   Counter flow_hits, flow_misses, flows_created, flows_expired, flows_recompiled;
   Counter flows_by_template;  // of those created
-  Counter flow_records;  // a gauge: records now in the table
-  Counter connections;   // a gauge
+  Counter flow_records;       // a gauge: records now in the table
+  Counter connections;        // a gauge
 
  private:
   std::array<std::atomic<DeviceCounters*>, kMaxDevices> devices_{};
