@@ -27,6 +27,7 @@ cmd_test() {
   case $what in
     unit) test_ctest unit ;;
     system) test_ctest system ;;
+    long) test_ctest long ;;
     all) test_ctest 'unit|system' ;;
     sanitize) test_sanitize ;;
     tidy)
@@ -37,7 +38,7 @@ cmd_test() {
       shift
       test_interop "$@"
       ;;
-    *) die "test: unit, system, sanitize, tidy [FILE...], interop [REGEX] or all, not '$what'" ;;
+    *) die "test: unit, system, long, sanitize, tidy [FILE...], interop [REGEX] or all, not '$what'" ;;
   esac
 }
 

@@ -24,7 +24,7 @@ Hanok: an OpenStack-style networking and storage node on one machine.
   ./hanok up [--bare]          from nothing to a node that runs, and a first instance that is proved
   ./hanok down [--purge]       stop all that `up` started; with --purge also remove the state
   ./hanok status               what runs, where, and whether it is healthy (exit status 0: it is)
-  ./hanok test [WHAT]          build and test; WHAT is unit, system, sanitize, tidy, interop or all
+  ./hanok test [WHAT]          build and test; WHAT is unit, system, long, sanitize, tidy, interop or all
   ./hanok perf SUITE           measure; SUITE is packet, volume or api
   ./hanok build [PRESET]       only build; PRESET is release (default), debug or asan
   ./hanok ceph|libvirt ACTION  up, down or status of one part alone
@@ -75,6 +75,7 @@ help_test() {
 ./hanok test unit              only the unit tests: no root, no daemons
 ./hanok test system            only the system tests, against a node of their own in /var/lib/hanok-test
                                (HANOK_KEEP=1 keeps its folder; OS_CLIENT_CONFIG_FILE=FILE uses a node that runs)
+./hanok test long              what takes longer, and is in none of the above
 ./hanok test sanitize          unit tests and fuzz targets under AddressSanitizer and UBSan, built by clang to build/asan;
                                each fuzz target takes its kept inputs (tests/fuzz/corpus) and 15 s of new ones
                                (HANOK_FUZZ_SECONDS=N)

@@ -38,7 +38,6 @@ class Hanok(Forwarder):
         machine, folder = self.machine, os.path.join(self.machine.folder, self.name)
         os.makedirs(folder, exist_ok=True)
         mib = self.memory_mib(frames)
-        machine.need_pages(mib)
         incoming = device("net_pcap0", capture)
         outgoing = device("net_pcap1", sink=sink) if sink else device("net_null0")
         if scenario.vxlan:  # without tx_pcap, net_pcap frees what it is given, as net_null does
@@ -46,17 +45,37 @@ class Hanok(Forwarder):
         guest, uplink = (outgoing, incoming) if scenario.uplink_in else (incoming, outgoing)
         self.out = ("ports", "guest") if scenario.uplink_in else \
             ("uplinks", "underlay" if scenario.vxlan else "wire")
+        self._launch(mib, flows)
+        # Last: from here on frames come, and the first pass over them is what setup-rate counts.
+        self.call("state.put", state=scenario.hanok_state(guest, uplink))
+        wait_for(lambda: self.process.must_live() or self.packets() > 0, f"frames from {self.name}")
+
+    def _launch(self, mib, flows):
+        folder = os.path.join(self.machine.folder, self.name)
+        os.makedirs(folder, exist_ok=True)
+        self.machine.need_pages(mib)
         control = os.path.join(folder, "dp.sock")
-        self.process = machine.start(
-            self.binary, "--socket", control, "--lcores", str(machine.worker_cpu), "--huge-mib",
+        self.process = self.machine.start(
+            self.binary, "--socket", control, "--lcores", str(self.machine.worker_cpu), "--huge-mib",
             str(mib), "--idle-sleep-us", "0", "--log-level", "warn", "--flow-capacity", str(max(1 << 17, flows * 4)),
             "--sessions-per-port", str(max(1 << 16, flows * 2)), log=os.path.join(folder, "log"))
         self.process.prefer()
         self._connect(control)
         self.process.prefer()
-        # Last: from here on frames come, and the first pass over them is what setup-rate counts.
-        self.call("state.put", state=scenario.hanok_state(guest, uplink))
-        wait_for(lambda: self.process.must_live() or self.packets() > 0, f"frames from {self.name}")
+
+    def start_answering(self, scenario, capture, frames, sink=None):
+        """The guest's questions come in and the answers go out by one port; `sink` keeps what is answered to one pass."""
+        self.out = ("ports", "guest")
+        self._launch(self.memory_mib(frames), 1000)
+        guest = device("net_pcap0", capture, endless=sink is None) + (f",tx_pcap={sink}" if sink else "")
+        self.call("state.put", state=scenario.hanok_state(guest, "net_null0,no-rx=1"))
+        wait_for(lambda: self.process.must_live() or self.packets() > 0, f"answers from {self.name}")
+
+    def start_guests(self, scenario, sockets, mib, flows):
+        """Between two guests that serve these sockets."""
+        self.out = ("ports", "guest-0")
+        self._launch(mib, flows)
+        self.call("state.put", state=scenario.state_of(sockets))
 
     def start_bare(self):
         """Without devices and huge pages, for what the control socket does."""

@@ -22,8 +22,11 @@ def number(path):
 
 
 def run(*command, check=True, timeout=60, env=None, input=None):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, env=env,
-                          input=input)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
+                              env=env, input=input)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{' '.join(command)}: not within {timeout} s") from None
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.strip()}")
     return done.stdout

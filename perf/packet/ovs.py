@@ -14,6 +14,7 @@ from machine import Forwarder, Missing, run, wait_for
 DAEMON = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 MEMORY_MIB = 1024
+PORTS = {"in": 1, "out": 2, "vx": 3}
 
 
 class Ovs(Forwarder):
@@ -35,7 +36,7 @@ class Ovs(Forwarder):
         return self.machine.inside(*command, env=self.env)
 
     def _vsctl(self, *command):
-        return self._tool("ovs-vsctl", f"--db=unix:{self.folder}/db.sock", *command)
+        return self._tool("ovs-vsctl", "--timeout=30", f"--db=unix:{self.folder}/db.sock", *command)
 
     def _daemons(self, frames):
         mib = max(MEMORY_MIB, frames * 3072 // (1 << 20) * 2)
@@ -76,9 +77,18 @@ class Ovs(Forwarder):
         self._flows(scenario, underlay)  # last: until then nothing is forwarded, and no connection is known
         wait_for(lambda: self.packets() > 0, "frames from Open vSwitch")
 
+    def start_guests(self, scenario, sockets, mib, flows):
+        """Between two guests that serve these sockets."""
+        self._daemons(0)
+        self._vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev", "fail_mode=secure")
+        for name, socket in zip(("in", "out"), sockets):
+            self._vsctl("add-port", "br-int", name, "--", "set", "interface", name, "type=dpdkvhostuserclient",
+                        f"ofport_request={PORTS[name]}", f"options:vhost-server-path={socket}")
+        self.process.prefer()
+        self._flows(scenario, False)
+
     def _add_port(self, bridge, name, arguments):
-        number = {"in": 1, "out": 2}[name]
-        self._vsctl("add-port", bridge, name, "--", "set", "interface", name, "type=dpdk", f"ofport_request={number}",
+        self._vsctl("add-port", bridge, name, "--", "set", "interface", name, "type=dpdk", f"ofport_request={PORTS[name]}",
                     f'options:dpdk-devargs="{arguments}"')
         error = self._vsctl("get", "interface", name, "error").strip()
         if error != "[]":
@@ -94,10 +104,8 @@ class Ovs(Forwarder):
         self._appctl("tnl/neigh/set", "br-phy", scenarios.OTHER_VTEP, scenarios.OTHER_VTEP_MAC)
 
     def _flows(self, scenario, underlay):
-        ports = {"in": "1", "out": "2", "vx": "3"}
-
         def with_numbers(flow):
-            return re.sub(r"(in_port=|output:)(in|out|vx)\b", lambda found: found.group(1) + ports[found.group(2)], flow)
+            return re.sub(r"(in_port=|output:)(in|out|vx)\b", lambda found: found.group(1) + str(PORTS[found.group(2)]), flow)
         path = f"{self.folder}/flows"
         with open(path, "w", encoding="ascii") as file:
             file.write("\n".join(map(with_numbers, scenario.ovs_flows())) + "\n")

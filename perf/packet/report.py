@@ -42,15 +42,34 @@ def rows(result):
         label = " " * len(label)
 
 
+# Metric, what it counts, and what else of an entry is shown.
+METRICS = (("flows_per_s", "a second", ()), ("transactions_per_s", "a second", ("cycles_per_transaction",)),
+           ("us", "us", ("us_p99", "us_p999", "us_one_port")), ("gbps", "Gbit/s", ("retransmits",)))
+
+
+def figure(value):
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
 def metric_rows(result):
     """Scenarios that have figures of other kinds than packets forwarded."""
-    label = f"{result['scenario']:<20}"
+    label = f"{result['scenario']:<20} {result['flows'] or '':>7} {result['frames']:>6}"
     for name, one in result["systems"].items():
-        shown = ", ".join(f"{key} {value}" for key, value in one.items() if key != "void") if "void" not in one else \
-            "VOID: " + one["void"].splitlines()[0][:140]
-        yield f"{label} {name:<14} {shown}"
+        if "void" in one:
+            shown = f"{'VOID':>7}  {one['void'].splitlines()[0][:140]}"
+        else:
+            metric, unit, more = next(row for row in METRICS if row[0] in one)
+            low, high = (one.get(f"{metric}_{end}", one.get(f"us_p50_{end}")) for end in ("min", "max"))
+            spread = f"{figure(low)}..{figure(high)}"
+            shown = f"{figure(one[metric]):>10} {unit:<8} {spread:>23}" + "".join(
+                f"  {key} {figure(one[key])}" for key in more if key in one)
+        ratio = result.get("ratios", {}).get(f"hanok/{name}")
+        if ratio:
+            shown += f"  hanok is {ratio:.2f} x as good"
+            if name == "ovs-dpdk" and "target" in result:
+                shown += f" (target {result['target']:g}: {'met' if result['target_met'] else 'MISSED'})"
+        yield f"{label} {name:<14} {shown}".rstrip()
         label = " " * len(label)
-    for name, ratio in result.get("ratios", {}).items():
-        target = f" (target {result['target']:g}: {'met' if result['target_met'] else 'MISSED'})" \
-            if "target" in result else ""
-        yield f"{label} {name}: {ratio:.2f}{target}"
+    for key in ("unit", "no_peer"):
+        if key in result:
+            yield f"{label} {result[key]}"

@@ -33,7 +33,7 @@ def new_flows_per_second(system, flows):
 
 def setup_rate(machine, systems, options, result):
     """Set-up only, by the first frame of UDP connections that a group lets out, routed and sent by VXLAN."""
-    scenario, flows = scenarios.ALL["sg-route-vxlan"], NEW_FLOWS // (4 if options.quick else 1)
+    scenario, flows = scenarios.ALL["sg-route-vxlan"], NEW_FLOWS
     result.update({"scenario": "setup-rate", "flows": flows, "frames": "64", "systems": {}})
     path = os.path.join(machine.folder, "setup-rate.pcap")
     captures.write(path, captures.make(flows, "64", scenario.generator()))

@@ -6,7 +6,8 @@ import captures
 import scenarios
 from machine import wait_for
 
-ENOUGH_BYTES = 12 << 20  # at least 8,000 frames of the largest size
+LEAST_BYTES, MOST_BYTES = 12 << 20, 64 << 20  # of what is kept: at least 8,000 frames of the largest size
+MOST_FRAMES = 600000
 SAMPLE = 240
 LOST = 0.25  # of the sample, while flows are set up at full rate; frames that are wrong: none
 
@@ -48,7 +49,8 @@ def ports_at(scenario, frame):
 def check_frames(scenario, sent, received):
     """Each sampled frame has to be among what came out, and nothing else of its flow. (A translation may take another
     port; the flows here are made so that it need not, and it counts as wrong.)"""
-    sent = sent[:len(received) // 2]  # what the file has room for
+    if len(received) < 1.2 * len(sent):
+        sent = sent[:len(received) // 2]  # what the file has room for
     step = max(1, len(sent) // SAMPLE)
     wanted = {}
     for frame in sent[::step]:
@@ -80,11 +82,14 @@ def check_frames(scenario, sent, received):
 def check_system(system, scenario, capture, frames, flows):
     """A short run of the same configuration that writes to a file; gives the number of flows compared."""
     sink = os.path.join(system.machine.folder, f"{system.name}-out.pcap")
+    # One pass and a half: where in the capture a system is when its rules are there is anyone's guess.
+    once = sum(map(len, frames)) + len(frames) * 66
+    enough_bytes = min(max(LEAST_BYTES, once * 3 // 2), MOST_BYTES)
     try:
         system.start(scenario, capture, len(frames), flows, sink=sink)
         def enough():
             system.process.must_live()
-            return os.path.exists(sink) and os.path.getsize(sink) > ENOUGH_BYTES
+            return os.path.exists(sink) and os.path.getsize(sink) > enough_bytes
         wait_for(enough, "frames in the file")
         system.hold()
         received = captures_of(sink)
@@ -100,7 +105,7 @@ def captures_of(path):
     out = []
     with open(path, "rb") as file:
         file.seek(24)
-        while len(out) < 60000:
+        while len(out) < MOST_FRAMES:
             record = file.read(16)
             if len(record) < 16:
                 break
