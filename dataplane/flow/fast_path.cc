@@ -70,15 +70,16 @@ bool ipv6_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
 
 }  // namespace
 
-// The inner part of a frame: key and hash, if it is a plain one. The key is made of whole words in registers:
-// written member by member, it could not be read back as words at once (a failed store forwarding costs more
-// than the hash).
+// The inner part of a frame: key and hash, if it is a plain one. The key's words stay in registers till they
+// are written, one by one: what is written in parts cannot be read back as a whole at once (a failed store
+// forwarding costs more than the hash). For the same reason the compiler must not join them here
+// (CMakeLists.txt).
 bool Engine::Impl::read_plain(Item& item, const std::uint8_t* frame, unsigned length,
                               std::uint32_t segment) const {
   if (((frame[0] | frame[6]) & 1U) != 0) return false;  // group addresses
   static_assert(std::endian::native == std::endian::little);
   const auto ethertype = raw<std::uint16_t>(frame + 12);
-  std::uint64_t words[7];
+  std::uint64_t word0 = 0, word1 = 0, word2 = 0, word3 = 0;
   unsigned left = 0, l4 = kIpv4L4, protocol = 0, family = 4;
   if (ethertype == __builtin_bswap16(ethertype::kIpv4)) {
     if (!ipv4_is_plain(frame, length, left)) return false;
@@ -86,30 +87,37 @@ bool Engine::Impl::read_plain(Item& item, const std::uint8_t* frame, unsigned le
     item.ttl = frame[kEthernetBytes + 8];
     // As Ip::v4_from writes it: ten zeros, two times 0xff, the address.
     const auto addresses = raw<std::uint64_t>(frame + kEthernetBytes + 12);
-    words[0] = words[2] = 0;
-    words[1] = addresses << 32U | 0xffff0000U;
-    words[3] = (addresses & 0xffffffff00000000U) | 0xffff0000U;
+    word1 = addresses << 32U | 0xffff0000U;
+    word3 = (addresses & 0xffffffff00000000U) | 0xffff0000U;
   } else if (ethertype == __builtin_bswap16(ethertype::kIpv6)) {
     if (!ipv6_is_plain(frame, length, left)) return false;
     protocol = frame[kEthernetBytes + 6];
     item.ttl = frame[kEthernetBytes + 7];
     l4 = kIpv6L4;
     family = 6;
-    std::memcpy(words, frame + kEthernetBytes + 8, 32);
+    word0 = raw<std::uint64_t>(frame + kEthernetBytes + 8);
+    word1 = raw<std::uint64_t>(frame + kEthernetBytes + 16);
+    word2 = raw<std::uint64_t>(frame + kEthernetBytes + 24);
+    word3 = raw<std::uint64_t>(frame + kEthernetBytes + 32);
   } else {
     return false;
   }
   if (!l4_is_plain(frame + l4, protocol, left)) return false;
   const std::uint32_t ports =
       __builtin_bswap32(raw<std::uint32_t>(frame + l4));  // destination in the low half
-  words[4] = (ports >> 16U) | std::uint64_t{ports & 0xffffU} << 16U |
-             std::uint64_t{raw<std::uint32_t>(frame)} << 32U;  // the destination MAC's first four bytes
-  words[5] = raw<std::uint64_t>(frame + 4);                    // its last two, and the source MAC
-  words[6] = item.device | protocol << 16U | family << 24U | std::uint64_t{segment} << 32U;
+  const std::uint64_t word4 = (ports >> 16U) | std::uint64_t{ports & 0xffffU} << 16U |
+                              std::uint64_t{raw<std::uint32_t>(frame)}
+                                  << 32U;                     // the destination MAC's first four bytes
+  const std::uint64_t word5 = raw<std::uint64_t>(frame + 4);  // its last two, and the source MAC
+  const std::uint64_t word6 = item.device | protocol << 16U | family << 24U | std::uint64_t{segment} << 32U;
   item.protocol = static_cast<std::uint8_t>(protocol);
   item.is_ipv4 = family == 4;
+  const std::uint64_t words[7] = {word0, word1, word2, word3, word4, word5, word6};
   item.hash = hash_words(words, connections_.seed());
-  std::memcpy(&item.key, words, sizeof words);
+  const auto put = [&](unsigned word, std::uint64_t value) {
+    std::memcpy(reinterpret_cast<char*>(&item.key) + std::size_t{8} * word, &value, 8);
+  };
+  put(0, word0), put(1, word1), put(2, word2), put(3, word3), put(4, word4), put(5, word5), put(6, word6);
   return true;
 }
 
