@@ -263,35 +263,11 @@ void Engine::Impl::process(Packet* const* packets, unsigned count, DeviceIndex i
   DeviceCounters& counted = counters_of(in_device);
   const DeviceInfo* info = data().devices.find(in_device);
   const bool from_uplink = info != nullptr && info->kind == DeviceKind::kUplink;
-  unsigned kept = 0;
   std::uint64_t bytes = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    Item& item = items_[kept];
-    item.packet = packets[i];
-    item.device = in_device;
-    bytes += packets[i]->length;
-    item.plain = receive_plain(item, from_uplink);
-    if (item.plain) {
-      connections_.prefetch(item.hash);
-    } else if (!receive(item, from_uplink)) {
-      continue;
-    }
-    ++kept;
-  }
+  for (unsigned i = 0; i < count; ++i) bytes += packets[i]->length;
   counted.rx_packets.add(count);
   counted.rx_bytes.add(bytes);
-  for (unsigned i = 0; i < kept; ++i) {
-    if (items_[i].plain || items_[i].matchable)
-      items_[i].candidate = connections_.prefetch_record(items_[i].hash);
-  }
-  for (unsigned i = 0; i < kept; ++i) {
-    Item& item = items_[i];
-    if (item.plain) {
-      if (run_plain(item)) continue;
-      if (!receive(item, from_uplink)) continue;
-    }
-    run(item);
-  }
+  run_burst(read_burst(packets, count, in_device, from_uplink), from_uplink);
   counters.flow_hits.add(hits_);
   hits_ = 0;
   end();

@@ -75,7 +75,10 @@ class Engine::Impl {
   [[nodiscard]] DeviceCounters& counters_of(DeviceIndex device);
   void release(Packet* packet) { pool_.release(&packet, 1); }
 
-  // fast_path.cc
+  // fast_path.cc. read_burst fills items_ and says how many; what is dropped at once is none.
+  [[nodiscard]] unsigned read_burst(Packet* const* packets, unsigned count, DeviceIndex in_device,
+                                    bool from_uplink);
+  void run_burst(unsigned count, bool from_uplink);
   [[nodiscard]] bool receive_plain(Item& item, bool from_uplink) const;
   [[nodiscard]] bool read_plain(Item& item, const std::uint8_t* frame, unsigned length,
                                 std::uint32_t segment) const;

@@ -22,16 +22,17 @@ T raw(const std::uint8_t* p) {
 
 // The sum of a header of 20 bytes is all ones when it is right (RFC 1071: byte order does not matter).
 inline bool ipv4_sum_is_good(const std::uint8_t* ip) {
-  const std::uint64_t a = raw<std::uint64_t>(ip), b = raw<std::uint64_t>(ip + 8);
-  std::uint64_t sum =
-      (a & 0xffffffffU) + (a >> 32U) + (b & 0xffffffffU) + (b >> 32U) + raw<std::uint32_t>(ip + 16);
-  sum = (sum & 0xffffU) + ((sum >> 16U) & 0xffffU) + (sum >> 32U);
-  sum = (sum & 0xffffU) + (sum >> 16U);
-  return sum == 0xffff;  // not after one fold only: that case takes the general path
+  const auto end_around = [](std::uint64_t a, std::uint64_t b) {
+    const std::uint64_t sum = a + b;
+    return sum + (sum < a ? 1 : 0);
+  };
+  const std::uint64_t sum =
+      end_around(end_around(raw<std::uint64_t>(ip), raw<std::uint64_t>(ip + 8)), raw<std::uint32_t>(ip + 16));
+  return sum != 0 && sum % 0xffffU == 0;  // 2^16 is 1 modulo 2^16 - 1: what folding leaves is the remainder
 }
 
 // TCP and UDP headers that the general path would not refuse. `left`: bytes of the datagram from L4 on.
-inline bool l4_is_plain(const std::uint8_t* l4, unsigned protocol, unsigned left) {
+[[gnu::always_inline]] inline bool l4_is_plain(const std::uint8_t* l4, unsigned protocol, unsigned left) {
   if (protocol == protocol::kUdp) {
     const unsigned length = left >= kUdpBytes ? load16(l4 + 4) : 0;
     return length >= kUdpBytes && length <= left;
@@ -45,7 +46,7 @@ inline bool l4_is_plain(const std::uint8_t* l4, unsigned protocol, unsigned left
          (tcp_flags & tcp_flag::kAck) != 0;
 }
 
-inline bool ipv4_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
+[[gnu::always_inline]] inline bool ipv4_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
   const std::uint8_t* ip = frame + kEthernetBytes;
   if (length < kIpv4L4 + kUdpBytes || ip[0] != 0x45) return false;
   const unsigned total = load16(ip + 2);
@@ -59,7 +60,7 @@ inline bool ipv4_is_plain(const std::uint8_t* frame, unsigned length, unsigned& 
   return ipv4_sum_is_good(ip);
 }
 
-bool ipv6_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
+[[gnu::always_inline]] inline bool ipv6_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
   const std::uint8_t* ip = frame + kEthernetBytes;
   if (length < kIpv6L4 + kUdpBytes || ip[0] >> 4U != 6) return false;
   left = load16(ip + 4);
@@ -74,8 +75,8 @@ bool ipv6_is_plain(const std::uint8_t* frame, unsigned length, unsigned& left) {
 // are written, one by one: what is written in parts cannot be read back as a whole at once (a failed store
 // forwarding costs more than the hash). For the same reason the compiler must not join them here
 // (CMakeLists.txt).
-bool Engine::Impl::read_plain(Item& item, const std::uint8_t* frame, unsigned length,
-                              std::uint32_t segment) const {
+[[gnu::always_inline]] inline bool Engine::Impl::read_plain(Item& item, const std::uint8_t* frame,
+                                                            unsigned length, std::uint32_t segment) const {
   if (((frame[0] | frame[6]) & 1U) != 0) return false;  // group addresses
   static_assert(std::endian::native == std::endian::little);
   const auto ethertype = raw<std::uint16_t>(frame + 12);
@@ -144,7 +145,7 @@ bool Engine::Impl::read_plain_vxlan(Item& item, const std::uint8_t* frame, unsig
                     static_cast<std::uint32_t>(SegmentType::kVxlan) << 24U | vni);
 }
 
-bool Engine::Impl::receive_plain(Item& item, bool from_uplink) const {
+[[gnu::always_inline]] inline bool Engine::Impl::receive_plain(Item& item, bool from_uplink) const {
   const Packet& packet = *item.packet;
   item.skip = 0;
   item.inner_length = packet.length;
@@ -164,7 +165,7 @@ void apply_deltas(std::uint8_t* field, std::uint32_t deltas) {
   store16(field, static_cast<std::uint16_t>(~sum));
 }
 
-void rewrite_ipv4(const Program& program, std::uint8_t* ip, unsigned protocol) {
+[[gnu::always_inline]] inline void rewrite_ipv4(const Program& program, std::uint8_t* ip, unsigned protocol) {
   const std::uint32_t operations = program.operations;
   std::uint32_t deltas = 0;
   if ((operations & kDecrementTtl) != 0) {
@@ -193,7 +194,7 @@ void rewrite_ipv4(const Program& program, std::uint8_t* ip, unsigned protocol) {
 }  // namespace
 
 // True: done. False: nothing was changed, and the general path has to see the frame.
-bool Engine::Impl::run_plain(Item& item) {
+[[gnu::always_inline]] inline bool Engine::Impl::run_plain(Item& item) {
   std::uint32_t slot = connections_.find_record(item.key, item.hash, item.candidate);
   if (slot == kNoSlot) {
     std::optional<Ip> vtep;
@@ -220,8 +221,8 @@ bool Engine::Impl::run_plain(Item& item) {
   }
   std::uint8_t* data = packet.data;
   if ((program.operations & kSetMacs) != 0) {
-    program.new_destination_mac.write(data);
-    program.new_source_mac.write(data + 6);
+    static_assert(offsetof(Program, new_source_mac) == offsetof(Program, new_destination_mac) + 6);
+    std::memcpy(data, &program.new_destination_mac, 12);  // both
   }
   if (item.is_ipv4) {
     rewrite_ipv4(program, data + kEthernetBytes, item.protocol);
@@ -243,6 +244,39 @@ bool Engine::Impl::run_plain(Item& item) {
   }
   deliver(&packet, program, item.device, static_cast<std::uint32_t>(item.hash >> 32U));
   return true;
+}
+
+unsigned Engine::Impl::read_burst(Packet* const* packets, unsigned count, DeviceIndex in_device,
+                                  bool from_uplink) {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    Item& item = items_[kept];
+    item.packet = packets[i];
+    item.device = in_device;
+    item.plain = receive_plain(item, from_uplink);
+    if (item.plain) {
+      connections_.prefetch(item.hash);
+    } else if (!receive(item, from_uplink)) {
+      continue;
+    }
+    ++kept;
+  }
+  return kept;
+}
+
+void Engine::Impl::run_burst(unsigned count, bool from_uplink) {
+  for (unsigned i = 0; i < count; ++i) {
+    if (items_[i].plain || items_[i].matchable)
+      items_[i].candidate = connections_.prefetch_record(items_[i].hash);
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    Item& item = items_[i];
+    if (item.plain) {
+      if (run_plain(item)) continue;
+      if (!receive(item, from_uplink)) continue;
+    }
+    run(item);
+  }
 }
 
 }  // namespace hanok::dataplane
