@@ -48,6 +48,21 @@ class TwoGuests(scenarios.Scenario):
                         "table=2,in_port=out,dl_dst=ff:ff:ff:ff:ff:ff actions=output:in"]
 
 
+def feed(machine, binary, name, capture):
+    """A process that sends the capture round and round, as the guest (or VTEP) that serves the socket; and the socket."""
+    socket = os.path.join(machine.folder, f"{name}-feed.sock")
+    if os.path.exists(socket):
+        os.unlink(socket)
+    process = machine.start(
+        binary, "--lcores", f"0@{machine.control_cpu}", "--in-memory", "--single-file-segments", "--no-pci", "--file-prefix",
+        f"hperf-{name}{os.getpid()}", "-m", "128", "--vdev",
+        f"net_virtio_user0,path={socket},server=1,queues=1,queue_size=1024", "--", "replay", capture,
+        log=os.path.join(machine.folder, f"{name}-feed.log"), stdin=subprocess.PIPE)
+    wait_for(lambda: process.must_live() or os.path.exists(socket), "the socket of the guest that sends")
+    process.prefer(-10)  # Open vSwitch's other threads have this CPU too
+    return process, socket
+
+
 class Guests:
     """traffic (perf/packet/traffic.cc) as both guests, on the CPU that the data plane's worker does not have."""
 

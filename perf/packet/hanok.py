@@ -34,11 +34,14 @@ class Hanok(Forwarder):
         """Half of it becomes buffers; net_pcap keeps each frame of an endless capture in one."""
         return max(256, (frames + 16384) * BUFFER_BYTES * 2 // (1 << 20) + 64)
 
-    def start(self, scenario, capture, frames, flows, sink=None):
+    def pages_mib(self, flows):
+        return self.memory_mib(0)
+
+    def start(self, scenario, capture, frames, flows, sink=None, feed=None):
         machine, folder = self.machine, os.path.join(self.machine.folder, self.name)
         os.makedirs(folder, exist_ok=True)
         mib = self.memory_mib(frames)
-        incoming = device("net_pcap0", capture)
+        incoming = f"net_vhost0,iface={feed},client=1" if feed else device("net_pcap0", capture)
         outgoing = device("net_pcap1", sink=sink) if sink else device("net_null0")
         if scenario.vxlan:  # without tx_pcap, net_pcap frees what it is given, as net_null does
             outgoing = f"net_pcap1,rx_pcap={self._answers(folder)}" + (f",tx_pcap={sink}" if sink else "")

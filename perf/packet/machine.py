@@ -129,13 +129,13 @@ class Process:
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def prefer(self):
+    def prefer(self, nice=-19):
         """Before ordinary processes: the others of a busy machine get what is left."""
         with contextlib.suppress(OSError), open(f"/proc/{self.pid}/autogroup", "w", encoding="ascii") as file:
-            file.write("-19")  # its session is a scheduling group of its own
+            file.write(str(nice))  # its session is a scheduling group of its own
         for task in os.listdir(f"/proc/{self.pid}/task"):
             with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, int(task), -19)
+                os.setpriority(os.PRIO_PROCESS, int(task), nice)
 
     def hold(self):
         if self.alive():
@@ -184,6 +184,7 @@ class Forwarder:
     """What is measured: `process` with one busy thread, and packets(), what left it so far."""
 
     process = None
+    feeder = None  # a process that sends by virtio-user what net_pcap cannot keep
 
     def measure(self, seconds):
         return window(self.process, self.packets, seconds)
@@ -194,11 +195,18 @@ class Forwarder:
 
     def hold(self):
         self.process.hold()
+        if self.feeder:
+            self.feeder.hold()
 
     def go(self):
+        if self.feeder:
+            self.feeder.go()
         self.process.go()
 
     def stop(self):
+        if self.feeder is not None:
+            self.feeder.stop()
+            self.feeder = None
         if self.process is not None:
             self.process.stop()
             self.process = None

@@ -62,7 +62,10 @@ class Ovs(Forwarder):
     def _appctl(self, *command):
         return self._tool("ovs-appctl", "-t", f"{self.folder}/vswitchd.ctl", *command)
 
-    def start(self, scenario, capture, frames, flows, sink=None):
+    def pages_mib(self, flows):
+        return MEMORY_MIB + 128
+
+    def start(self, scenario, capture, frames, flows, sink=None, feed=None):
         self._daemons(frames)
         underlay = scenario.vxlan or scenario.uplink_in
         self._vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev", "fail_mode=secure")
@@ -72,7 +75,10 @@ class Ovs(Forwarder):
         in_bridge = "br-phy" if scenario.uplink_in else "br-int"
         outgoing = device("net_pcap1", sink=sink) if sink else device("net_null0")
         self._add_port(self.out_bridge, "out", outgoing)
-        self._add_port(in_bridge, "in", device("net_pcap0", capture))
+        if feed:
+            self._add_guest(in_bridge, "in", feed)
+        else:
+            self._add_port(in_bridge, "in", device("net_pcap0", capture))
         self.process.prefer()
         self._flows(scenario, underlay)  # last: until then nothing is forwarded, and no connection is known
         wait_for(lambda: self.packets() > 0, "frames from Open vSwitch")
@@ -82,10 +88,13 @@ class Ovs(Forwarder):
         self._daemons(0)
         self._vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev", "fail_mode=secure")
         for name, socket in zip(("in", "out"), sockets):
-            self._vsctl("add-port", "br-int", name, "--", "set", "interface", name, "type=dpdkvhostuserclient",
-                        f"ofport_request={PORTS[name]}", f"options:vhost-server-path={socket}")
+            self._add_guest("br-int", name, socket)
         self.process.prefer()
         self._flows(scenario, False)
+
+    def _add_guest(self, bridge, name, socket):
+        self._vsctl("add-port", bridge, name, "--", "set", "interface", name, "type=dpdkvhostuserclient",
+                    f"ofport_request={PORTS[name]}", f"options:vhost-server-path={socket}")
 
     def _add_port(self, bridge, name, arguments):
         self._vsctl("add-port", bridge, name, "--", "set", "interface", name, "type=dpdk", f"ofport_request={PORTS[name]}",

@@ -40,6 +40,8 @@ def rows(result):
             reason = one.get("void", "not measured").splitlines()[0]
             yield f"{label} {name:<14} {'VOID':>7}  {reason[:140]}"
         label = " " * len(label)
+    if "unit" in result:
+        yield f"{label} {result['unit']}"
 
 
 # Metric, what it counts, and what else of an entry is shown.

@@ -43,7 +43,9 @@ def setup_rate(machine, systems, options, result):
     for system in systems:
         entry = result["systems"].setdefault(system.name, {})
         try:
-            entry["flows_compared"] = verify.check_system(system, scenario, few, captures.read(few), 1000)
+            entry["flows_compared"] = verify.check_system(
+                system, scenario, captures.read(few),
+                lambda sink, system=system: system.start(scenario, few, 1000, 1000, sink=sink))
         except (RuntimeError, verify.Wrong, Missing) as error:
             entry["void"] = str(error)
     for _ in range(options.rounds):

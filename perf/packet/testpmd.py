@@ -16,7 +16,10 @@ class Testpmd(Forwarder):
             raise Missing("dpdk-testpmd is not installed (package dpdk-dev)")
         self.machine = machine
 
-    def start(self, scenario, capture, frames, flows, sink=None):
+    def pages_mib(self, flows):
+        return 256
+
+    def start(self, scenario, capture, frames, flows, sink=None, feed=None):
         mib = max(256, (frames + 20000) * 2560 // (1 << 20) + 128)
         self.machine.need_pages(mib)
         folder = os.path.join(self.machine.folder, self.name)
@@ -26,7 +29,7 @@ class Testpmd(Forwarder):
         open(log, "w", encoding="utf-8").close()
         self.process = self.machine.start(
             "stdbuf", "-oL", "dpdk-testpmd", "--lcores", cpus, "--in-memory", "--file-prefix", f"hperf{os.getpid()}", "-m", str(mib),
-            "-a", "0000:00:00.0", "--vdev", device("net_pcap0", capture), "--vdev",
+            "-a", "0000:00:00.0", "--vdev", f"net_vhost0,iface={feed},client=1" if feed else device("net_pcap0", capture), "--vdev",
             device("net_pcap1", sink=sink) if sink else device("net_null0"), "--", "-i", "--forward-mode=io",
             "--nb-cores=1", f"--total-num-mbufs={frames + 16384}", "--no-lsc-interrupt", log=log, stdin=subprocess.PIPE)
         wait_for(lambda: self.process.must_live() or "testpmd>" in self.process.log(), "testpmd's prompt")

@@ -3,11 +3,11 @@
 //   traffic EAL-ARGUMENTS -- replay CAPTURE
 //   traffic EAL-ARGUMENTS -- latency COUNT MAC IP MAC IP
 //   traffic EAL-ARGUMENTS -- connections COUNT MAC IP MAC IP
-// `replay` sends the capture round and round by port 0 until stdin ends. `latency` has one frame under way at
-// a time, from guest 0 to guest 1 and back. `connections` opens and closes COUNT TCP connections, 256 at a
-// time, of six segments each: SYN, SYN-ACK, ACK, FIN, FIN, ACK. It says "ready" when the rings are there,
-// waits for a line on stdin, and prints one line of JSON at the end. Every frame that comes is compared with
-// the one that was sent.
+// `replay` sends the capture round and round by port 0, at once and until stdin ends. `latency` has one frame
+// under way at a time, from guest 0 to guest 1 and back. `connections` opens and closes COUNT TCP
+// connections, 256 at a time, of six segments each: SYN, SYN-ACK, ACK, FIN, FIN, ACK. These two say "ready"
+// when the rings are there, wait for a line on stdin, and prints one line of JSON at the end. Every frame
+// that comes is compared with the one that was sent.
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -273,9 +273,7 @@ int main(int argc, char** argv) {
   if (pool == nullptr) fail("too little memory");
   for (std::uint16_t port = 0; port < ports; ++port) open_port(port);
   if (mode == "replay") {
-    const Capture capture = capture_of(argv[2]);
-    wait_for_word();
-    replay(capture);
+    replay(capture_of(argv[2]));
     return 0;
   }
   const auto guests = guests_of(argv + 3);

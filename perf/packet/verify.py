@@ -79,14 +79,15 @@ def check_frames(scenario, sent, received):
     return len(wanted)
 
 
-def check_system(system, scenario, capture, frames, flows):
+def check_system(system, scenario, frames, start):
     """A short run of the same configuration that writes to a file; gives the number of flows compared."""
     sink = os.path.join(system.machine.folder, f"{system.name}-out.pcap")
     # One pass and a half: where in the capture a system is when its rules are there is anyone's guess.
     once = sum(map(len, frames)) + len(frames) * 66
     enough_bytes = min(max(LEAST_BYTES, once * 3 // 2), MOST_BYTES)
     try:
-        system.start(scenario, capture, len(frames), flows, sink=sink)
+        start(sink)
+
         def enough():
             system.process.must_live()
             return os.path.exists(sink) and os.path.getsize(sink) > enough_bytes
