@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "agents/network/metadata.h"
+
 namespace hanok::agent {
 namespace {
 
@@ -58,13 +60,45 @@ Json LocalState::localised(const std::string& kind, const std::string& id, Json 
   if (owner.starts_with("compute:") && socket.size() <= kMaxSocketPath) {
     object["device"] = {{"type", "vhost-user"}, {"socket", socket}};
   }
+  set_metadata(id, object);
   return object;
+}
+
+void LocalState::set_metadata(const std::string& id, Json& port) const {
+  port.erase("metadata");
+  const auto instance = port_instances_.find(id);
+  if (instance == port_instances_.end()) return;
+  if (Json files = metadata_files(instance->second, port); !files.empty())
+    port["metadata"] = std::move(files);
+}
+
+std::set<std::string> LocalState::take_instances(const Changes& changes) {
+  std::set<std::string> touched;
+  if (changes.whole) instance_ports_.clear(), port_instances_.clear();
+  const auto instances = changes.objects.find("instance");
+  if (instances == changes.objects.end()) return touched;
+  for (const auto& [id, instance] : instances->second) {
+    for (const auto& port : instance_ports_[id]) port_instances_.erase(port), touched.insert(port);
+    instance_ports_.erase(id);
+    if (!instance.is_object()) continue;
+    // The part that the service tells of, not the rest, which changes often.
+    const Json told = {{"config_drive", instance.value("config_drive", Json())}};
+    for (const Json& nic : instance.value("nics", Json::array())) {
+      const std::string port = nic.value("port_id", std::string());
+      if (port.empty()) continue;
+      instance_ports_[id].push_back(port);
+      port_instances_[port] = told;
+      touched.insert(port);
+    }
+  }
+  return touched;
 }
 
 Json LocalState::take(const Changes& changes) {
   generation_ = changes.generation;
   known_ = known_ || changes.whole;
   if (changes.whole) objects_.clear();
+  const auto touched = take_instances(changes);
   Json out = Json::object();
   for (const auto& kind : network_kinds()) {
     const auto it = changes.objects.find(kind);
@@ -80,6 +114,13 @@ Json LocalState::take(const Changes& changes) {
         objects_[kind][id] = std::move(local);
       }
     }
+  }
+  for (const auto& id : touched) {
+    const auto port = objects_["port"].find(id);
+    if (port == objects_["port"].end() || !port->second.contains("device")) continue;
+    const Json before = port->second;
+    set_metadata(id, port->second);
+    if (port->second != before) out["port"][id] = port->second;
   }
   if (out.empty()) return nullptr;
   out["generation"] = generation_;

@@ -3,6 +3,7 @@
 // name, its uplinks, and the devices of its own ports. Pure.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,10 +42,18 @@ class LocalState {
  private:
   [[nodiscard]] Json localised(const std::string& kind, const std::string& id, Json object) const;
 
+  // Gives the ports whose metadata may be other now.
+  [[nodiscard]] std::set<std::string> take_instances(const Changes& changes);
+  void set_metadata(const std::string& id, Json& port) const;
+
   NetworkSettings settings_;
   bool known_ = false;
   std::int64_t generation_ = 0;
   std::map<std::string, std::map<std::string, Json>> objects_;
+  // What this host's guests are told by the metadata service: an instance's ports, and the instance of a
+  // port.
+  std::map<std::string, std::vector<std::string>> instance_ports_;
+  std::map<std::string, Json> port_instances_;
 };
 
 }  // namespace hanok::agent

@@ -183,6 +183,26 @@ void Engine::Impl::reply(const Context& context) {
   transmit(packet, context.in_device);
 }
 
+void Engine::Impl::serve_metadata(Item& item, const Context& context) {
+  const Network* network = data().networks.at(context.network);
+  MetadataServer::Frames frames;
+  const auto reason = metadata_.receive(item.packet->data, context.parsed, *context.in_port,
+                                        network != nullptr ? network->state.mtu : 0, now_us_, frames);
+  send_metadata(frames);
+  if (reason) {
+    drop_packet(item.packet, context.in_device, *reason);
+  } else {
+    release(item.packet);
+  }
+}
+
+void Engine::Impl::send_metadata(const MetadataServer::Frames& frames) {
+  for (const auto& [device, bytes] : frames) {
+    Packet* packet = copy_of(bytes.data(), static_cast<std::uint16_t>(bytes.size()), device);
+    if (packet != nullptr) transmit(packet, device);
+  }
+}
+
 void Engine::Impl::request_address(const Awaited& awaited) {
   if (neighbours_.ask(awaited, now_us_)) send_request(awaited);
 }

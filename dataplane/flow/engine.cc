@@ -24,7 +24,8 @@ Engine::Impl::Impl(BufferPool& pool, const EngineOptions& options)
     : pool_(pool),
       tables_(Tables::empty()),
       connections_(std::max(64U, options.flow_capacity), options.sessions_per_port, seed_of(options)),
-      fragments_(connections_.seed()) {}
+      fragments_(connections_.seed()),
+      metadata_(seed_of({})) {}
 
 Engine::Impl::~Impl() {
   std::vector<Neighbours::Waiting> waiting;
@@ -276,6 +277,12 @@ void Engine::Impl::process(Packet* const* packets, unsigned count, DeviceIndex i
 void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
   begin(now_us, output);
   counters.flows_expired.add(connections_.expire(now(), 256));
+  if (metadata_.connections() != 0 && now_us - served_us_ >= 50'000) {
+    served_us_ = now_us;
+    MetadataServer::Frames frames;
+    metadata_.poll(data(), now_us, frames);
+    send_metadata(frames);
+  }
   if (now_us - aged_us_ >= 1'000'000) {
     aged_us_ = now_us;
     std::vector<Awaited> again;

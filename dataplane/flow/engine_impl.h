@@ -13,6 +13,7 @@
 #include "dataplane/flow/engine.h"
 #include "dataplane/flow/flow_templates.h"
 #include "dataplane/flow/fragment_table.h"
+#include "dataplane/flow/metadata_server.h"
 #include "dataplane/flow/meter_table.h"
 #include "dataplane/flow/neighbours.h"
 #include "dataplane/stages/stages.h"
@@ -124,6 +125,8 @@ class Engine::Impl {
   void learn(const Context::Learned& learned);
   void run_ready();
   void give_up(const Neighbours::Waiting& waiting);
+  void serve_metadata(Item& item, const Context& context);
+  void send_metadata(const MetadataServer::Frames& frames);
   void advertise_routers();  // router_adverts.cc
   [[nodiscard]] Mac mac_of(const Uplink& uplink) const;
 
@@ -159,6 +162,7 @@ class Engine::Impl {
   Batch* last_batch_ = nullptr;  // listed
   FragmentTable fragments_;
   MeterTable meters_;
+  MetadataServer metadata_;
   std::vector<Neighbours::Waiting> ready_;
   std::vector<std::pair<DeviceIndex, Mac>> device_macs_;
   std::vector<std::uint64_t> counted_id_;  // hash of the id that the device's counters belong to
@@ -169,7 +173,7 @@ class Engine::Impl {
   std::array<Item, kBurst> items_;
   Output* output_ = nullptr;
   std::uint64_t now_us_ = 0;
-  std::uint64_t aged_us_ = 0;
+  std::uint64_t aged_us_ = 0, served_us_ = 0;
   std::uint64_t error_second_ = 0;  // ICMP errors are limited per second
   unsigned errors_sent_ = 0;
 };

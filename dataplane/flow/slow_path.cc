@@ -77,6 +77,7 @@ Verdict Engine::Impl::run_stages(Context& context, std::vector<TraceStep>* steps
       TraceStep step{std::string(stage.name), "next", name_of(context.cause) + context.cause_detail};
       if (verdict.action == Action::kDrop) step.verdict = "drop " + std::string(to_string(verdict.reason));
       if (verdict.action == Action::kReply) step.verdict = "reply";
+      if (verdict.action == Action::kServe) step.verdict = "serve";
       if (verdict.action == Action::kHandover) step.verdict = "handover";
       steps->push_back(std::move(step));
     }
@@ -252,6 +253,9 @@ void Engine::Impl::slow_path(Item& item) {
     case Action::kReply:
       reply(context);
       release(item.packet);
+      break;
+    case Action::kServe:
+      serve_metadata(item, context);
       break;
     case Action::kHandover:
       request_address(*context.awaited);

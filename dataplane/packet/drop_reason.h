@@ -15,7 +15,7 @@ namespace hanok::dataplane {
   X(ipv4_bad_total_length) X(ipv4_bad_checksum) X(ipv4_bad_source) X(ipv4_bad_fragment)                     \
   X(ipv6_truncated) X(ipv6_bad_version) X(ipv6_bad_length) X(ipv6_bad_extension)                            \
   X(ipv6_too_many_extensions) X(ipv6_bad_source) X(ipv6_bad_fragment) X(tcp_truncated) X(tcp_bad_header_length)                  \
-  X(tcp_bad_flags) X(udp_truncated) X(udp_bad_length) X(icmp_truncated) X(arp_truncated)                    \
+  X(tcp_bad_flags) X(tcp_bad_checksum) X(udp_truncated) X(udp_bad_length) X(icmp_truncated) X(arp_truncated)                    \
   X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                 \
   X(ethernet_bad_source)                                                                                    \
   /* where it came from */                                                                                  \
@@ -33,7 +33,7 @@ namespace hanok::dataplane {
   X(no_port_forwarding) X(qos_limit)                                                                        \
   X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_scope)                           \
   /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
-  X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_declined) X(dhcp_released) X(dhcp_no_address) X(icmp_rate_limited)                 \
+  X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_declined) X(dhcp_released) X(dhcp_no_address) X(metadata_busy) X(icmp_rate_limited)                 \
   /* no room */                                                                                             \
   X(no_buffer) X(no_headroom)
 // clang-format on

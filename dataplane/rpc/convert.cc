@@ -133,6 +133,9 @@ PortState port(const Json& item) {
     return DhcpOptionState{optional_number(option, "ip_version").value_or(4),
                            optional_number(option, "code").value_or(0), text(option, "data")};
   });
+  if (const Json* files = present(item, "metadata"); files != nullptr) {
+    for (const auto& [path, content] : files->items()) out.metadata.emplace(path, content.get<std::string>());
+  }
   return out;
 }
 

@@ -47,6 +47,8 @@ const Mac* router_mac(Context& context, const Ip& ip) {
 
 const Mac* answer_for(Context& context, const Ip& ip) {
   if (const Mac* mac = router_mac(context, ip)) return mac;
+  if (ip == kMetadataIp && context.in_port != nullptr && !context.in_port->metadata.empty())
+    return &kServerMac;
   const Port* port = context.tables.ports.at(context.tables.port_by_ip.get({context.network, ip}, kNone));
   if (port == nullptr || port == context.in_port) return nullptr;
   // From the network: only for guests of this host; the others' hosts answer for theirs.

@@ -85,6 +85,7 @@ enum class Action : std::uint8_t {
   kNext,      // the following stage
   kDrop,      // with `reason`; a reply may go back all the same (an ICMP error)
   kReply,     // `reply` goes back where the frame came from
+  kServe,     // a service of the data plane's own takes it (metadata)
   kHandover,  // waits for the address of `awaited`, then begins again
 };
 struct Verdict {

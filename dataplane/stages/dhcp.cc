@@ -107,7 +107,7 @@ class Options {
 
 // RFC 3442: destination width, its significant octets, router. A client that takes these ignores option 3, so
 // the default route is among them.
-std::vector<std::uint8_t> classless_routes(const Subnet& subnet) {
+std::vector<std::uint8_t> classless_routes(const Subnet& subnet, const Port& port) {
   std::vector<std::uint8_t> raw;
   const auto add = [&](const Prefix& to, const Ip& by) {
     if (!to.is_v4() || raw.size() + 9 > 255) return;
@@ -121,6 +121,8 @@ std::vector<std::uint8_t> classless_routes(const Subnet& subnet) {
     add(route.destination, route.nexthop);
   }
   if (subnet.gateway && !has_default) add({Ip::v4(0), 0}, *subnet.gateway);
+  // On the link itself: a gateway may stand in the subnet that no router has.
+  if (!port.metadata.empty()) add({kMetadataIp, 32}, Ip::v4(0));
   return raw;
 }
 
@@ -140,7 +142,7 @@ void add_settings(Options& options, const Message& message, const Subnet& subnet
   store16(mtu, static_cast<std::uint16_t>(network.state.mtu));
   if (message.wants(26)) options.add(26, mtu, 2);
   if (message.wants(121)) {
-    const auto routes = classless_routes(subnet);
+    const auto routes = classless_routes(subnet, port);
     if (!routes.empty()) options.add(121, routes.data(), routes.size());
     if (!routes.empty() && message.names(249))
       options.add(249, routes.data(), routes.size());  // its old code
@@ -151,7 +153,7 @@ void add_settings(Options& options, const Message& message, const Subnet& subnet
 
 // The address that the server calls itself: the gateway, on the guest's link whatever its routes are.
 Ip server_of(const Subnet& subnet) {
-  return subnet.gateway.value_or(Ip::v4(0xa9fea9fe));
+  return subnet.gateway.value_or(kMetadataIp);
 }
 
 Mac server_mac(const Context& context, const Subnet& subnet) {
@@ -162,7 +164,7 @@ Mac server_mac(const Context& context, const Subnet& subnet) {
       if (interface.network == subnet.network) return interface.mac;
     }
   }
-  return Mac{{0x02, 0, 0, 0, 0, 0x43}};  // locally administered
+  return kServerMac;
 }
 
 void write_reply(Context& context, const Message& message, std::uint8_t type, const Subnet& subnet,

@@ -17,7 +17,6 @@ using namespace dhcpv6;
 using Association = Dhcpv6Message::Association;
 
 constexpr std::uint32_t kLeaseSeconds = 86400;
-constexpr Mac kServerMac{{0x02, 0, 0, 0, 0, 0x43}};  // locally administered; the same on every host
 // DUID-LL (RFC 8415, 11.4), so that a guest that moves keeps its server.
 constexpr std::uint8_t kDuid[] = {0, 3, 0, 1, 0x02, 0, 0, 0, 0, 0x43};
 constexpr Ip kServersAndRelays{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2}};

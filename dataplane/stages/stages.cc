@@ -11,6 +11,7 @@ std::span<const Stage> slow_path() {
       {"ra", stage_router_advertisement},
       {"dhcp", stage_dhcp},
       {"dhcpv6", stage_dhcpv6},
+      {"metadata", stage_metadata},
       {"egress_policy", stage_egress_policy},
       {"route", stage_route},
       {"switch", stage_switch},

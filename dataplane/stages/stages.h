@@ -16,12 +16,18 @@ Verdict stage_neighbour_discovery(Context& context);   // RFC 4861; the same for
 Verdict stage_router_advertisement(Context& context);  // solicitations, for the routers
 Verdict stage_dhcpv6(Context& context);                // RFC 8415
 Verdict stage_dhcp(Context& context);                  // RFC 2131
+Verdict stage_metadata(Context& context);              // 169.254.169.254
 Verdict stage_egress_policy(Context& context);         // security groups of the sending port
 Verdict stage_route(Context& context);                 // routers, floating IPs, source NAT
 Verdict stage_switch(Context& context);                // destination MAC -> port, VTEP, segment, or all
 Verdict stage_ingress_policy(Context& context);        // security groups of the receiving port
 Verdict stage_qos(Context& context);                   // rate limits and DSCP mark
 Verdict stage_fit(Context& context);                   // MTU: told of, cut, or held to by the MSS
+
+// Where guests find the metadata service, and who answers for it on their link.
+inline const Ip kMetadataIp = Ip::v4(0xa9fea9fe);
+inline constexpr std::uint16_t kMetadataPort = 80;
+inline constexpr Mac kServerMac{{0x02, 0, 0, 0, 0, 0x43}};  // locally administered; DHCP's too
 
 // May this station of the port use the address? (Its own, an allowed pair, or the link-local one of its MAC.)
 [[nodiscard]] bool owns_ip(const Port& port, const Mac& mac, const Ip& ip);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "common/secret.h"
 #include "dataplane/packet/headers.h"
 
 namespace hanok::dataplane {
@@ -196,6 +197,23 @@ bool Compiler::dhcp_options(const std::vector<DhcpOptionState>& from, std::vecto
   return true;
 }
 
+bool Compiler::metadata(const std::map<std::string, std::string>& from,
+                        std::map<std::string, std::string>& to) {
+  constexpr std::size_t kMostBytes = 1U << 18U;  // of one port
+  std::size_t all = 0;
+  for (const auto& [path, text] : from) {
+    const bool odd = path.empty() || path.front() == '/' || path.back() == '/' ||
+                     path.find("//") != std::string::npos || path.find("..") != std::string::npos;
+    if (odd) return fail("/metadata", "a path is neither empty nor begins or ends with a slash");
+    auto content = base64_decode(text);
+    if (!content.ok()) return fail("/metadata", path + ": not base64");
+    all += path.size() + content->size();
+    if (all > kMostBytes) return fail("/metadata", "more than 256 KiB");
+    to.emplace(path, std::move(content).value());
+  }
+  return true;
+}
+
 bool Compiler::addresses(const std::vector<AddressState>& from, const std::string& path, Handle network,
                          std::vector<PortAddress>& to) {
   for (std::size_t i = 0; i < from.size(); ++i) {
@@ -239,7 +257,7 @@ bool Compiler::port(const PortState& from, Port& to) {
     }
     to.pairs.push_back(pair);
   }
-  return dhcp_options(from.dhcp_options, to.dhcp_options);
+  return dhcp_options(from.dhcp_options, to.dhcp_options) && metadata(from.metadata, to.metadata);
 }
 
 bool Compiler::rule(const RuleState& from, const std::string& path, Rule& to) {

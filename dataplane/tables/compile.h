@@ -44,6 +44,8 @@ class Compiler {
                              FloatingIp::Forward& to);
   [[nodiscard]] bool ipv6_mode(const std::optional<std::string>& from, const Prefix& prefix,
                                const std::string& path, Ipv6Mode& to);
+  [[nodiscard]] bool metadata(const std::map<std::string, std::string>& from,
+                              std::map<std::string, std::string>& to);
   [[nodiscard]] bool dhcp_options(const std::vector<DhcpOptionState>& from, std::vector<DhcpOption>& to);
   [[nodiscard]] bool rule(const RuleState& from, const std::string& path, Rule& to);
   [[nodiscard]] bool interface(const std::string& network, const std::string& mac_text,

@@ -95,6 +95,8 @@ struct PortState {
   std::optional<DeviceState> device;
   std::optional<QosState> qos{};
   std::vector<DhcpOptionState> dhcp_options;  // besides, or instead of, what the subnet says
+  // What the metadata service tells the guest: base64 by path, "openstack/latest/meta_data.json".
+  std::map<std::string, std::string> metadata{};
   bool operator==(const PortState&) const = default;
 };
 struct RuleState {

@@ -3,6 +3,7 @@
 // the engine; the edges use tables.h. All of it is immutable once a snapshot is out.
 
 #include <compare>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -98,6 +99,7 @@ struct Port {
   };
   std::vector<Pair> pairs;
   std::vector<DhcpOption> dhcp_options;
+  std::map<std::string, std::string> metadata;  // contents by path
   DeviceIndex device = kNoDevice;
 };
 struct Rule {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "common/secret.h"
+
 namespace hanok::agent {
 namespace {
 
@@ -58,6 +60,42 @@ TEST(LocalState, OneChangedPortIsAllThatIsSent) {
   const Json changes = state.take({2, false, {{"port", {{"p7", nullptr}}}}});
   EXPECT_EQ(changes, (Json{{"generation", 2}, {"port", {{"p7", nullptr}}}}));
   EXPECT_EQ(state.whole()["port"].size(), 99U);
+}
+
+TEST(LocalState, GuestsMetadataFollowsTheirInstances) {
+  LocalState state(settings());
+  const auto instance = [](const char* name) {
+    return Json{
+        {"nics", {{{"port_id", "mine"}}}},
+        {"power", "running"},
+        {"config_drive",
+         {{"meta_data", {{"uuid", "u1"}, {"hostname", name}, {"public_keys", {{"key", "ssh-rsa AAAA"}}}}},
+          {"user_data", "IyEvYmluL3No"}}}};
+  };
+  Json mine = port("node1");
+  mine["addresses"] = {{{"subnet", "s"}, {"ip", "10.0.0.5"}}};
+  // The port first, and then its instance.
+  static_cast<void>(state.take({1, true, {{"port", {{"mine", mine}, {"other", port("node1")}}}}}));
+  Json changes = state.take({2, false, {{"instance", {{"i", instance("vm1")}}}}});
+  const Json files = changes["port"]["mine"]["metadata"];
+  EXPECT_EQ(changes["port"].size(), 1U);
+  EXPECT_EQ(files["latest/user-data"], "IyEvYmluL3No");
+  EXPECT_EQ(files["openstack/latest/user_data"], "IyEvYmluL3No");
+  EXPECT_EQ(files["latest/meta-data/hostname"], base64_encode("vm1"));
+  EXPECT_EQ(files["latest/meta-data/local-ipv4"], base64_encode("10.0.0.5"));
+  EXPECT_EQ(files["latest/meta-data/public-keys"], base64_encode("0=key"));
+  EXPECT_EQ(files["latest/meta-data/public-keys/0/openssh-key"], base64_encode("ssh-rsa AAAA"));
+  // The same again, and what the service does not tell, is no change; a new name is.
+  Json stopped = instance("vm1");
+  stopped["power"] = "stopped";
+  EXPECT_TRUE(state.take({3, false, {{"instance", {{"i", stopped}}}}}).is_null());
+  changes = state.take({4, false, {{"instance", {{"i", instance("vm2")}}}}});
+  EXPECT_EQ(changes["port"]["mine"]["metadata"]["latest/meta-data/hostname"], base64_encode("vm2"));
+  // Both at once, as after a restart; and gone with the instance.
+  changes = state.take({5, true, {{"port", {{"mine", mine}}}, {"instance", {{"i", instance("vm3")}}}}});
+  EXPECT_EQ(changes["port"]["mine"]["metadata"]["latest/meta-data/hostname"], base64_encode("vm3"));
+  changes = state.take({6, false, {{"instance", {{"i", nullptr}}}}});
+  EXPECT_FALSE(changes["port"]["mine"].contains("metadata"));
 }
 
 TEST(LocalState, KindsOfOtherRolesAndThisHostItselfAreNotSent) {
