@@ -12,7 +12,7 @@ cmd_help() {
     build) help_build ;;
     settings) help_settings ;;
     ceph | libvirt) help_parts ;;
-    trace | metrics) help_inspect ;;
+    trace | metrics | capture) help_inspect ;;
     *) die "no help about '$1'" ;;
   esac
 }
@@ -29,6 +29,7 @@ Hanok: an OpenStack-style networking and storage node on one machine.
   ./hanok build [PRESET]       only build; PRESET is release (default), debug or asan
   ./hanok ceph|libvirt ACTION  up, down or status of one part alone
   ./hanok trace PORT K=V...    what each stage of the data plane decides about a described packet, and why
+  ./hanok capture PORT         frames of a port as a pcap file
   ./hanok metrics              the data plane's counters in Prometheus' text format
   ./hanok help [COMMAND]       more about one of these; `help settings` lists what can be set
 
@@ -111,6 +112,11 @@ the data plane of this node, and says for each what it decided and which object 
 Keys: src_mac dst_mac src_ip dst_ip protocol (tcp, udp, icmp or a number) src_port dst_port; or frame=HEX.
 
   ./hanok trace PORT src_mac=fa:16:3e:00:00:01 dst_mac=fa:16:3e:00:00:02 src_ip=10.0.0.5 dst_ip=10.0.0.6 protocol=tcp dst_port=22
+
+./hanok capture PORT [--count N] [--seconds S] [--bytes N] [--direction in|out] [--file FILE]
+
+Frames that come in from PORT and go out to it, as the guest or the wire has them, as a pcap file (mode 0600) or to standard
+output: `./hanok capture PORT | tcpdump -nr -`. One capture at a time; what finds no room in its 4 MiB is counted as missed.
 
 ./hanok metrics
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <set>
 
 #include "common/log.h"
@@ -48,6 +49,7 @@ NativeDatapath::NativeDatapath(Worker& worker, DeviceOpener opener, rte_mempool*
 
 NativeDatapath::~NativeDatapath() {
   worker_.call([&] {
+    worker_.set_capture(nullptr);
     for (const auto& [index, opened] : devices_) worker_.detach(index);
   });
 }
@@ -209,6 +211,53 @@ std::vector<TraceStep> NativeDatapath::trace(std::span<const std::uint8_t> frame
   std::vector<TraceStep> out;
   worker_.call([&] { out = worker_.engine().trace(frame, in_device, Worker::now_us()); });
   return out;
+}
+
+Result<std::uint64_t> NativeDatapath::capture_start(DeviceIndex device, std::uint64_t frames,
+                                                    std::uint32_t snapshot) {
+  constexpr std::uint64_t kForgottenUs = 5'000'000;
+  if (capture_ != nullptr && Worker::now_us() - capture_read_us_ < kForgottenUs)
+    return conflict("another capture is under way");
+  if (!devices_.contains(device)) return not_found("there is no such device here");
+  auto fresh = std::make_unique<Capture>(device, frames, snapshot);
+  worker_.call([&] { worker_.set_capture(fresh.get()); });
+  capture_ = std::move(fresh);
+  capture_read_us_ = Worker::now_us();
+  return ++capture_number_;
+}
+
+Result<CapturedFrames> NativeDatapath::capture_read(std::uint64_t capture) {
+  if (capture_ == nullptr || capture != capture_number_) return not_found("there is no such capture");
+  bool there = false;
+  Capture::Frames taken;
+  Capture::Frames empty = Capture::room();
+  CapturedFrames out;
+  worker_.call([&] {
+    there = worker_.capture() == capture_.get();
+    taken = capture_->take(std::move(empty));
+    out.complete = capture_->complete();
+  });
+  capture_read_us_ = Worker::now_us();
+  if (!there && taken.entries.empty()) {
+    capture_.reset();
+    return not_found("the capture ended with its device");
+  }
+  const auto wall = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const auto offset = static_cast<std::uint64_t>(wall.count()) - capture_read_us_;
+  out.missed = taken.missed;
+  for (const Capture::Entry& entry : taken.entries) {
+    const auto* bytes = taken.bytes.data() + entry.offset;
+    out.frames.push_back(
+        {entry.time_us + offset, entry.outward, entry.length, {bytes, bytes + entry.captured}});
+  }
+  return out;
+}
+
+void NativeDatapath::capture_stop(std::uint64_t capture) {
+  if (capture_ == nullptr || capture != capture_number_) return;
+  worker_.call([&] { worker_.set_capture(nullptr); });
+  capture_.reset();
 }
 
 }  // namespace hanok::dataplane::dpdk

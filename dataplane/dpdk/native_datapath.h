@@ -27,6 +27,10 @@ class NativeDatapath final : public Datapath {
   [[nodiscard]] std::vector<FlowInfo> flows(DeviceIndex device, std::size_t limit) override;
   [[nodiscard]] std::vector<TraceStep> trace(std::span<const std::uint8_t> frame,
                                              DeviceIndex in_device) override;
+  [[nodiscard]] Result<std::uint64_t> capture_start(DeviceIndex device, std::uint64_t frames,
+                                                    std::uint32_t snapshot) override;
+  [[nodiscard]] Result<CapturedFrames> capture_read(std::uint64_t capture) override;
+  void capture_stop(std::uint64_t capture) override;
 
  private:
   struct Opened {
@@ -48,6 +52,8 @@ class NativeDatapath final : public Datapath {
   rte_mempool* pool_;
   std::shared_ptr<const Tables> tables_;
   OpenedDevices devices_;
+  std::unique_ptr<Capture> capture_;
+  std::uint64_t capture_number_ = 0, capture_read_us_ = 0;
 };
 
 }  // namespace hanok::dataplane::dpdk

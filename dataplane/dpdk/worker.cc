@@ -34,6 +34,7 @@ class Worker::DeviceOutput final : public Output {
     }
   }
 
+  void set_capture(Capture* capture) { capture_ = capture; }
   void set(DeviceIndex index, Device* device) {
     devices_[index] = device;
     if (device == nullptr || counters_[index].load() != nullptr) return;
@@ -48,6 +49,8 @@ class Worker::DeviceOutput final : public Output {
  private:
   void transmit_frames(DeviceIndex index, rte_mbuf** frames, std::uint16_t count) {
     Device* device = index < kMaxDevices ? devices_[index] : nullptr;
+    if (capture_ != nullptr && capture_->device() == index)
+      capture_->add(frames, count, true, Worker::now_us());
     const std::uint16_t sent = device == nullptr ? std::uint16_t{0} : device->transmit(frames, count);
     if (sent < count) rte_pktmbuf_free_bulk(frames + sent, count - sent);
     if (device == nullptr) return;
@@ -57,6 +60,7 @@ class Worker::DeviceOutput final : public Output {
   }
 
   std::vector<Device*> devices_;
+  Capture* capture_ = nullptr;
   // Read by other threads: what was once there stays.
   std::vector<std::atomic<DeviceTransmitCounters*>> counters_;
   std::vector<std::unique_ptr<DeviceTransmitCounters>> owned_;
@@ -110,7 +114,13 @@ void Worker::attach(DeviceIndex index, Device* device) {
   attached_.push_back(index);
 }
 
+void Worker::set_capture(Capture* capture) {
+  capture_ = capture;
+  output_->set_capture(capture);
+}
+
 void Worker::detach(DeviceIndex index) {
+  if (capture_ != nullptr && capture_->device() == index) set_capture(nullptr);
   output_->set(index, nullptr);
   std::erase(attached_, index);
 }
@@ -164,6 +174,7 @@ unsigned Worker::receive_all(std::uint64_t now) {
 }
 
 void Worker::process(rte_mbuf** frames, unsigned count, DeviceIndex index, std::uint64_t now) {
+  if (capture_ != nullptr && capture_->device() == index) capture_->add(frames, count, false, now);
   std::array<Packet*, kBurst> packets;
   unsigned whole = 0;
   for (unsigned i = 0; i < count; ++i) {

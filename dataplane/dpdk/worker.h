@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "dataplane/dpdk/capture.h"
 #include "dataplane/dpdk/device.h"
 #include "dataplane/flow/engine.h"
 
@@ -49,7 +50,9 @@ class Worker {
   // Inside call() only.
   [[nodiscard]] Engine& engine() { return *engine_; }
   void attach(DeviceIndex index, Device* device);
-  void detach(DeviceIndex index);
+  void detach(DeviceIndex index);      // a capture of it ends
+  void set_capture(Capture* capture);  // null: none
+  [[nodiscard]] Capture* capture() const { return capture_; }
   [[nodiscard]] static std::uint64_t now_us();  // the engine's clock: monotonic
 
   // Any thread.
@@ -72,6 +75,7 @@ class Worker {
   std::unique_ptr<DeviceOutput> output_;
   std::unique_ptr<Engine> engine_;
   WorkerCounters counters_;
+  Capture* capture_ = nullptr;
   std::vector<DeviceIndex> attached_;  // those that are polled
   std::atomic<const std::function<void()>*> task_{nullptr};
   std::binary_semaphore task_done_{0};

@@ -23,6 +23,19 @@ struct AppliedChange {
   std::size_t devices_closed = 0;
 };
 
+// What a capture has seen since it was last asked.
+struct CapturedFrame {
+  std::uint64_t time_us = 0;  // since 1970
+  bool outward = false;       // to the device; else from it
+  std::uint32_t length = 0;   // of the frame; `bytes` may be its beginning
+  std::vector<std::uint8_t> bytes;
+};
+struct CapturedFrames {
+  std::vector<CapturedFrame> frames;
+  std::uint64_t missed = 0;  // found no room, because nobody fetched
+  bool complete = false;     // all that were wanted have come
+};
+
 // All calls are made on one thread, the control thread.
 class Datapath {
  public:
@@ -38,6 +51,14 @@ class Datapath {
   [[nodiscard]] virtual std::vector<FlowInfo> flows(DeviceIndex device, std::size_t limit) = 0;
   [[nodiscard]] virtual std::vector<TraceStep> trace(std::span<const std::uint8_t> frame,
                                                      DeviceIndex in_device) = 0;
+
+  // Copies `frames` frames of a device, the first `snapshot` bytes of each. One capture at a time; gives its
+  // number. kConflict: one that was fetched from within the last seconds is there.
+  [[nodiscard]] virtual Result<std::uint64_t> capture_start(DeviceIndex device, std::uint64_t frames,
+                                                            std::uint32_t snapshot) = 0;
+  // kNotFound: ended, by capture_stop, with its device, or by another one.
+  [[nodiscard]] virtual Result<CapturedFrames> capture_read(std::uint64_t capture) = 0;
+  virtual void capture_stop(std::uint64_t capture) = 0;
 };
 
 }  // namespace hanok::dataplane

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "common/secret.h"
 #include "dataplane/rpc/convert.h"
 #include "dataplane/rpc/described_packet.h"
 
@@ -9,6 +10,7 @@ namespace hanok::dataplane::rpc {
 namespace {
 
 constexpr std::int64_t kMaxFlows = 100000;
+constexpr std::int64_t kMostCaptured = 1'000'000;
 
 RpcError refused(int code, std::string message, std::string path) {
   return {code, std::move(message), {{"path", std::move(path)}}};
@@ -101,6 +103,50 @@ class Control {
     return Json{{"steps", std::move(steps)}};
   }
 
+  RpcOutcome capture_start(const Json& params) {
+    const auto port = get_string(params, "port");
+    if (!port.ok() || !*port) return refused(kInvalidParams, "which port?", "/port");
+    const DeviceIndex device = device_named(**port);
+    if (device == kNoDevice) return refused(kNotFound, "there is no such device here", "/port");
+    const auto count = get_int(params, "count");
+    if (!count.ok() || count->value_or(1) < 1 || count->value_or(1) > kMostCaptured)
+      return refused(kInvalidParams, "count is a number from 1 to " + std::to_string(kMostCaptured),
+                     "/count");
+    const auto bytes = get_int(params, "bytes");
+    if (!bytes.ok() || bytes->value_or(64) < 14 || bytes->value_or(64) > 65535)
+      return refused(kInvalidParams, "bytes is a number from 14 to 65535", "/bytes");
+    const auto started =
+        context_.datapath.capture_start(device, static_cast<std::uint64_t>(count->value_or(kMostCaptured)),
+                                        static_cast<std::uint32_t>(bytes->value_or(65535)));
+    if (!started.ok()) return refused(kInvalidParams, started.error().message, "/port");
+    return Json{{"capture", *started}};
+  }
+
+  RpcOutcome capture_read(const Json& params) {
+    const auto number = get_int(params, "capture");
+    if (!number.ok() || number->value_or(-1) < 0)
+      return refused(kInvalidParams, "which capture?", "/capture");
+    const auto read = context_.datapath.capture_read(static_cast<std::uint64_t>(**number));
+    if (!read.ok()) return refused(kNotFound, read.error().message, "/capture");
+    Json frames = Json::array();
+    for (const CapturedFrame& frame : read->frames) {
+      const std::string_view bytes(reinterpret_cast<const char*>(frame.bytes.data()), frame.bytes.size());
+      frames.push_back({{"time_us", frame.time_us},
+                        {"direction", frame.outward ? "out" : "in"},
+                        {"length", frame.length},
+                        {"data", base64_encode(bytes)}});
+    }
+    return Json{{"frames", std::move(frames)}, {"missed", read->missed}, {"complete", read->complete}};
+  }
+
+  RpcOutcome capture_stop(const Json& params) {
+    const auto number = get_int(params, "capture");
+    if (!number.ok() || number->value_or(-1) < 0)
+      return refused(kInvalidParams, "which capture?", "/capture");
+    context_.datapath.capture_stop(static_cast<std::uint64_t>(**number));
+    return Json::object();
+  }
+
  private:
   RpcOutcome apply(const Json& document, bool whole, const std::string& where, std::uint64_t generation) {
     const auto begin = std::chrono::steady_clock::now();
@@ -160,6 +206,9 @@ std::map<std::string, Method> make_methods(MethodContext context) {
           {"counters", bind(&Control::counters)},
           {"flows", bind(&Control::flows)},
           {"trace", bind(&Control::trace)},
+          {"capture.start", bind(&Control::capture_start)},
+          {"capture.read", bind(&Control::capture_read)},
+          {"capture.stop", bind(&Control::capture_stop)},
           {"version", bind(&Control::version)}};
 }
 

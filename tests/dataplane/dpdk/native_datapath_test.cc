@@ -193,6 +193,55 @@ TEST_F(NativeDatapathTest, AFrameGoesFromPortToPortUnchanged) {
   EXPECT_FALSE(datapath_->counters("none").ok());
 }
 
+TEST_F(NativeDatapathTest, ACaptureSeesWhatPassesItsDeviceAndEndsWithIt) {
+  good(two_ports());
+  const Bytes whole = frame();
+  EXPECT_FALSE(datapath_->capture_start(77, 1, 64).ok());
+  const auto two = datapath_->tables().device_of_port("p2");
+  const std::uint64_t number = *datapath_->capture_start(two, 2, 20);
+  EXPECT_FALSE(datapath_->capture_start(two, 1, 64).ok()) << "two at once";
+  for (int i = 0; i < 3; ++i) send("one", frame());
+  ASSERT_EQ(received("two", 3).size(), 3U);
+  const auto seen = datapath_->capture_read(number);
+  ASSERT_TRUE(seen.ok());
+  ASSERT_EQ(seen->frames.size(), 2U);
+  EXPECT_TRUE(seen->complete);
+  EXPECT_EQ(seen->missed, 0U);
+  EXPECT_TRUE(seen->frames[0].outward);
+  EXPECT_EQ(seen->frames[0].length, frame().size());
+  EXPECT_EQ(seen->frames[0].bytes, Bytes(whole.begin(), whole.begin() + 20));
+  datapath_->capture_stop(number);
+  EXPECT_FALSE(datapath_->capture_read(number).ok());
+  // What comes in is seen before the engine has it; the capture goes with its port.
+  const std::uint64_t next = *datapath_->capture_start(datapath_->tables().device_of_port("p1"), 1000, 65535);
+  send("one", Bytes(20, 0xff));
+  send("one", frame());
+  ASSERT_EQ(received("two", 4).size(), 4U);
+  EXPECT_EQ(datapath_->capture_read(next)->frames.size(), 2U);
+  StateDocument gone = change(2);
+  gone.port["p1"] = std::nullopt;
+  good(gone);
+  EXPECT_FALSE(datapath_->capture_read(next).ok());
+}
+
+// Nobody fetches: a bounded number is kept, the rest is counted, and the traffic goes on.
+TEST_F(NativeDatapathTest, ACaptureThatNobodyFetchesIsBounded) {
+  good(two_ports());
+  const auto two = datapath_->tables().device_of_port("p2");
+  const std::uint64_t number = *datapath_->capture_start(two, 1'000'000, 65535);
+  for (unsigned i = 0; i < dpdk::Capture::kMostFrames + 50; ++i) {
+    send("one", frame());
+    if (i % 64 == 63) {
+      ASSERT_EQ(received("two", i + 1).size(), i + 1);
+    }
+  }
+  constexpr unsigned kAll = dpdk::Capture::kMostFrames + 50;
+  ASSERT_EQ(received("two", kAll).size(), kAll);
+  const auto seen = datapath_->capture_read(number);
+  EXPECT_EQ(seen->frames.size(), dpdk::Capture::kMostFrames);
+  EXPECT_EQ(seen->missed, 50U);
+}
+
 TEST_F(NativeDatapathTest, BuffersComeBack) {
   good(two_ports());
   const std::uint64_t before = datapath_->status()["memory"]["packet_buffers_free"];

@@ -29,9 +29,20 @@ class TablesOnly final : public Datapath {
   std::vector<TraceStep> trace(std::span<const std::uint8_t> frame, DeviceIndex) override {
     return {{"parse", fmt::format("{} bytes", frame.size()), ""}};
   }
+  Result<std::uint64_t> capture_start(DeviceIndex device, std::uint64_t, std::uint32_t) override {
+    if (capturing_) return conflict("another capture is under way");
+    capturing_ = true;
+    return device + 100U;
+  }
+  Result<CapturedFrames> capture_read(std::uint64_t) override {
+    if (!capturing_) return not_found("there is no such capture");
+    return CapturedFrames{{{1, true, 60, {'a', 'b'}}}, 3, true};
+  }
+  void capture_stop(std::uint64_t) override { capturing_ = false; }
 
  private:
   std::shared_ptr<const Tables> tables_ = Tables::empty();
+  bool capturing_ = false;
 };
 
 Json port(unsigned number) {
@@ -107,6 +118,23 @@ TEST_F(MethodsTest, ARefusedDocumentLeavesTheRunningState) {
   EXPECT_EQ(bad("state.apply", change(7, {{"generation", 6}})).data["path"], "/changes/generation");
   EXPECT_EQ(generation(), 7U);
   EXPECT_EQ(datapath_.tables().devices().size(), 3U);
+}
+
+TEST_F(MethodsTest, CapturesAreToldInBase64AndTheirLimitsByName) {
+  good("state.put", {{"state", state_of(1)}});
+  EXPECT_EQ(bad("capture.start", Json::object()).data["path"], "/port");
+  EXPECT_EQ(bad("capture.start", {{"port", "none"}}).data["path"], "/port");
+  EXPECT_EQ(bad("capture.start", {{"port", "p0"}, {"count", 0}}).data["path"], "/count");
+  EXPECT_EQ(bad("capture.start", {{"port", "p0"}, {"bytes", 70000}}).data["path"], "/bytes");
+  const Json number = good("capture.start", {{"port", "p0"}})["capture"];
+  EXPECT_EQ(bad("capture.start", {{"port", "p0"}}).data["path"], "/port");
+  const Json read = good("capture.read", {{"capture", number}});
+  EXPECT_EQ(read["missed"], 3);
+  EXPECT_EQ(read["complete"], true);
+  EXPECT_EQ(read["frames"][0],
+            (Json{{"time_us", 1}, {"direction", "out"}, {"length", 60}, {"data", "YWI="}}));
+  good("capture.stop", {{"capture", number}});
+  EXPECT_EQ(bad("capture.read", {{"capture", number}}).data["path"], "/capture");
 }
 
 TEST_F(MethodsTest, AChangeOnAnotherGenerationSaysWhichIsInForce) {

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""`hanok trace` and `hanok metrics` (deploy/dataplane_view.py) against a data plane."""
+"""`hanok trace`, `hanok capture` and `hanok metrics` (deploy/dataplane_view.py) against a data plane."""
 import os
 import re
+import subprocess
 
-from lab import Lab, expect, network, port, run, state, subnet
+from lab import Lab, expect, frames, network, port, run, state, stop, subnet, wait_for
 
 INSPECT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/dataplane_view.py")
 
@@ -44,3 +45,34 @@ with Lab() as lab:
                re.fullmatch(rf'{name}({{{name}="[^"]*"(,{name}="[^"]*")*}})? \d+', line), f"not Prometheus text: {line}")
     types = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     expect(len(types) == len(set(types)), "a family is told twice")
+
+    # Captures: both directions with times and whole frames, readable by others, for the owner's eyes alone.
+    def capture(*options):
+        path = os.path.join(lab.folder, f"capture-{len(lab.cleanups)}.pcap")
+        process = subprocess.Popen(["/usr/bin/python3", INSPECT, plane.socket_path, "capture", *options, "--file", path],
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True)
+        lab.defer(lambda: stop(process))
+        wait_for(lambda: os.path.exists(path) and os.path.getsize(path) >= 24, "the capture begins")
+        return process, path
+    plane.apply({"port": {"p2": {**desired["port"]["p2"], "security_groups": ["open"]}}})
+    expect(one.ping("10.0.0.12", count=1) == 1, "the open group keeps ICMP out")
+    process, path = capture("p1", "--count", "4")
+    expect(one.ping("10.0.0.12", count=2, size=1000) == 2, "pings while they are captured")
+    expect("4 frames" in process.communicate(timeout=20)[1], "how many frames there were")
+    seen = [(packet["IP"].src, packet["IP"].dst, len(packet)) for packet in frames(path)]
+    there, back = ("10.0.0.11", "10.0.0.12", 1042), ("10.0.0.12", "10.0.0.11", 1042)
+    expect(seen == [there, back, there, back], seen)
+    expect(abs(float(frames(path)[0].time) - os.path.getmtime(path)) < 60, "the time of day")
+    expect(os.stat(path).st_mode & 0o777 == 0o600, "others may read the capture")
+    tcpdump = run("tcpdump", "-nr", path).stdout
+    expect(tcpdump.count("ICMP echo request") == 2, tcpdump)
+    # One at a time, and none of what is not there.
+    process, path = capture("p2", "--seconds", "30", "--direction", "out", "--bytes", "34")
+    expect("another capture" in ask("capture", "p1", check=False).stdout, "two captures at once")
+    expect(one.ping("10.0.0.12", count=2) == 2, "pings while they are captured")
+    wait_for(lambda: len(frames(path)) == 2, "two frames outward")
+    expect({(packet["IP"].dst, len(packet), packet.wirelen) for packet in frames(path)} == {("10.0.0.12", 34, 98)},
+           "the first bytes of what went out")
+    stop(process)
+    refused = ask("capture", "none", check=False)
+    expect(refused.returncode == 1 and "/port" in refused.stdout, refused.stdout)
