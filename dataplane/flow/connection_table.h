@@ -72,6 +72,8 @@ class ConnectionTable final : public ConnectionView {
     __builtin_prefetch(&records_[slot].program);
     return slot;
   }
+  // Where a name would be.
+  void prefetch_name(const ConnectionKey& key) const { names_.prefetch(hash(key)); }
   FlowRecord& record(std::uint32_t slot) { return records_[slot]; }
   [[nodiscard]] const FlowRecord& record(std::uint32_t slot) const { return records_[slot]; }
   // What the record was made from; records of one template share it.

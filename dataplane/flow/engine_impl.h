@@ -94,6 +94,7 @@ class Engine::Impl {
     std::optional<Ip> vtep;  // that sent it, by VXLAN
   };
   [[nodiscard]] std::uint32_t open_by_template(const FirstFrame& frame);
+  void prefetch_names(const FlowKey& key, unsigned tcp_flags);  // those that open_by_template asks for
   [[nodiscard]] std::uint32_t open_connection(DeviceIndex owner, std::uint8_t protocol, DropReason& reason);
 
   // slow_path.cc; rewrite_quoted: quoted.cc

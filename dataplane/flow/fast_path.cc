@@ -266,8 +266,10 @@ unsigned Engine::Impl::read_burst(Packet* const* packets, unsigned count, Device
 
 void Engine::Impl::run_burst(unsigned count, bool from_uplink) {
   for (unsigned i = 0; i < count; ++i) {
-    if (items_[i].plain || items_[i].matchable)
-      items_[i].candidate = connections_.prefetch_record(items_[i].hash);
+    Item& item = items_[i];
+    if (!item.plain && !item.matchable) continue;
+    item.candidate = connections_.prefetch_record(item.hash);
+    if (item.candidate == kNoSlot) prefetch_names(item.key, item.plain ? 0 : item.parsed.tcp_flags);
   }
   for (unsigned i = 0; i < count; ++i) {
     Item& item = items_[i];

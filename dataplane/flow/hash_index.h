@@ -32,11 +32,8 @@ class HashIndex {
   [[nodiscard]] std::uint32_t candidate(std::uint64_t hash) const {
     const std::uint16_t sign = signature(hash);
     const std::uint32_t first = bucket_of(hash);
-    for (const std::uint32_t at : {first, other(first, sign)}) {
-      if (const std::uint32_t hits = matches(buckets_[at], sign); hits != 0) {
-        return buckets_[at].slots[static_cast<unsigned>(__builtin_ctz(hits)) / 2];
-      }
-    }
+    if (const std::uint32_t slot = candidate_in(first, sign); slot != kNoSlot) return slot;
+    if (buckets_[first].elsewhere != 0) return candidate_in(other(first, sign), sign);
     return kNoSlot;
   }
   // `same(slot)` compares the whole key.
@@ -44,12 +41,9 @@ class HashIndex {
   [[nodiscard]] std::uint32_t find(std::uint64_t hash, Same&& same) const {
     const std::uint16_t sign = signature(hash);
     const std::uint32_t first = bucket_of(hash);
-    for (const std::uint32_t at : {first, other(first, sign)}) {
-      const Bucket& bucket = buckets_[at];
-      for (std::uint32_t hits = matches(bucket, sign); hits != 0; hits &= hits - 1, hits &= hits - 1) {
-        const std::uint32_t slot = bucket.slots[static_cast<unsigned>(__builtin_ctz(hits)) / 2];
-        if (same(slot)) return slot;
-      }
+    if (const std::uint32_t slot = find_in(first, sign, same); slot != kNoSlot) return slot;
+    if (buckets_[first].elsewhere != 0) {
+      if (const std::uint32_t slot = find_in(other(first, sign), sign, same); slot != kNoSlot) return slot;
     }
     for (const Stashed& stashed : stash_) {
       if (stashed.hash == hash && same(stashed.slot)) return stashed.slot;
@@ -68,6 +62,16 @@ class HashIndex {
   struct alignas(64) Bucket {
     std::uint16_t signatures[kWays] = {};  // 0: free
     std::uint32_t slots[kWays] = {};
+    // How many entries that would be here are in their other bucket: none, and that one need not be looked
+    // at, which saves a cache miss for whatever is new.
+    std::uint16_t elsewhere = 0;
+    std::uint8_t away = 0;  // bit per way: the entry is here as in its other bucket
+  };
+  // On its way into a bucket.
+  struct Entry {
+    std::uint16_t sign;
+    bool away;
+    std::uint32_t slot;
   };
   struct Stashed {
     std::uint64_t hash;
@@ -83,6 +87,19 @@ class HashIndex {
   }
   [[nodiscard]] std::uint32_t other(std::uint32_t bucket, std::uint16_t sign) const {
     return (bucket ^ (sign * 0x5bd1e995U)) & mask_;
+  }
+  [[nodiscard]] std::uint32_t candidate_in(std::uint32_t bucket, std::uint16_t sign) const {
+    const std::uint32_t hits = matches(buckets_[bucket], sign);
+    return hits == 0 ? kNoSlot : buckets_[bucket].slots[static_cast<unsigned>(__builtin_ctz(hits)) / 2];
+  }
+  template <typename Same>
+  [[nodiscard]] std::uint32_t find_in(std::uint32_t at, std::uint16_t sign, Same& same) const {
+    const Bucket& bucket = buckets_[at];
+    for (std::uint32_t hits = matches(bucket, sign); hits != 0; hits &= hits - 1, hits &= hits - 1) {
+      const std::uint32_t slot = bucket.slots[static_cast<unsigned>(__builtin_ctz(hits)) / 2];
+      if (same(slot)) return slot;
+    }
+    return kNoSlot;
   }
   // Two bits per way that fits.
   static std::uint32_t matches(const Bucket& bucket, std::uint16_t sign) {
@@ -101,7 +118,11 @@ class HashIndex {
     return bits;
 #endif
   }
-  [[nodiscard]] bool place(std::uint32_t bucket, std::uint16_t sign, std::uint32_t slot);
+  [[nodiscard]] bool place(std::uint32_t bucket, const Entry& entry);
+  static void exchange(Bucket& bucket, unsigned way, Entry& entry);
+  // The entry goes from `from` to its other bucket, or is taken back there; gives the other bucket.
+  std::uint32_t leave(std::uint32_t from, Entry& entry);
+  void come_back(std::uint32_t from, Entry& entry);
 
   std::uint32_t mask_ = 0;
   std::uint32_t turn_ = 0;

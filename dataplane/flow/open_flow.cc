@@ -12,6 +12,14 @@ std::uint32_t Engine::Impl::open_connection(DeviceIndex owner, std::uint8_t prot
   return connection;
 }
 
+void Engine::Impl::prefetch_names(const FlowKey& key, unsigned tcp_flags) {
+  if (!FlowTemplates::may_match(key.protocol, tcp_flags, key.source_port)) return;
+  const FlowTemplate* known = templates_.find(key, connections_.seed());
+  if (known == nullptr) return;
+  for (unsigned i = 0; i < known->asked_count; ++i)
+    connections_.prefetch_name(known->asked[i].with_source_port(key.source_port));
+}
+
 std::uint32_t Engine::Impl::open_by_template(const FirstFrame& frame) {
   const FlowKey& key = frame.key;
   if (!FlowTemplates::may_match(key.protocol, frame.tcp_flags, key.source_port)) return kNoSlot;

@@ -19,7 +19,7 @@ namespace {
 using namespace hanok;
 using namespace hanok::dataplane;
 
-constexpr std::size_t kMaxBytes = 64U << 20U;
+constexpr std::size_t kMaxBytes = 256U << 20U;
 constexpr unsigned kHeadroom = 128, kRoom = 2048;
 
 using Frames = std::vector<std::vector<std::uint8_t>>;
@@ -124,7 +124,10 @@ int main(int argc, char** argv) {
   NoPool pool;
   CountingOutput output;
   EngineOptions options;
-  options.flow_capacity = 16384;
+  const Frames frames = frames_of(argv[2]);
+  const auto flows = static_cast<std::uint32_t>(frames.size());  // at most
+  options.flow_capacity = std::max(16384U, flows * 4);
+  options.sessions_per_port = std::max(65536U, flows * 2);
   options.hash_seed = 1;
   Engine engine(pool, options);
   engine.set_tables(applied.tables);
@@ -133,7 +136,6 @@ int main(int argc, char** argv) {
   if (argc > 7) replay.pass(frames_of(argv[7]), out);
   const std::uint64_t heard = pool.released;
   output.wanted = out;
-  const Frames frames = frames_of(argv[2]);
   const auto passes = static_cast<unsigned>(std::strtoul(argv[5], nullptr, 10));
   const bool fresh = std::string(argv[6]) == "new";
   if (!fresh) replay.pass(frames, in);

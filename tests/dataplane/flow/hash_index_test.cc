@@ -39,6 +39,32 @@ TEST(HashIndex, RefusesWhenFullAndLosesNothing) {
   }
 }
 
+// Entries come and go while the table is nearly full, so that many are in their other bucket and move back.
+TEST(HashIndex, FindsWhatIsThereThroughComingAndGoing) {
+  constexpr std::uint32_t kEntries = 2000;
+  HashIndex index(1500);
+  std::vector<bool> in(kEntries, false);
+  std::uint64_t random = 1;
+  for (unsigned round = 0; round < 200000; ++round) {
+    random = mix(random + round);
+    const auto i = static_cast<std::uint32_t>(random % kEntries);
+    if (in[i]) {
+      index.erase(mix(i), i);
+      in[i] = false;
+    } else {
+      in[i] = index.insert(mix(i), i);
+    }
+    const auto j = static_cast<std::uint32_t>((random >> 32U) % kEntries);
+    ASSERT_EQ(index.find(mix(j), [&](std::uint32_t slot) { return slot == j; }), in[j] ? j : kNoSlot)
+        << round;
+  }
+  for (std::uint32_t i = 0; i < kEntries; ++i) {
+    ASSERT_EQ(index.find(mix(i), [&](std::uint32_t slot) { return slot == i; }), in[i] ? i : kNoSlot);
+    if (in[i]) index.erase(mix(i), i);
+  }
+  for (std::uint32_t i = 0; i < kEntries; ++i) EXPECT_EQ(index.candidate(mix(i)), kNoSlot);
+}
+
 // Keys that an attacker would choose to share one bucket end in the stash, then are refused; others live on.
 TEST(HashIndex, EqualHashesAreKeptApart) {
   HashIndex index(4096);
