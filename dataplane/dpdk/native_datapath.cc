@@ -123,7 +123,7 @@ void NativeDatapath::attach(DeviceIndex index, const Opened& opened) {
   if (opened.info.kind == DeviceKind::kUplink) {
     worker_.engine().set_device_mac(index, bytes_of(opened.device->mac()));
   }
-  worker_.attach(index, opened.device.get());
+  worker_.attach(index, opened.device.get(), opened.info.kind == DeviceKind::kPort);
 }
 
 Json NativeDatapath::status() const {
@@ -192,6 +192,8 @@ Result<Json> NativeDatapath::counters(const std::optional<std::string>& id) cons
   out["engine"] = {{"flow_hits", engine.flow_hits.read()},
                    {"flow_misses", engine.flow_misses.read()},
                    {"flows_created", engine.flows_created.read()},
+                   {"slow_frames", engine.slow_frames.read()},
+                   {"held_back", worker_.worker_counters().held_back.read()},
                    {"flows_by_template", engine.flows_by_template.read()},
                    {"flows_expired", engine.flows_expired.read()},
                    {"flows_recompiled", engine.flows_recompiled.read()},

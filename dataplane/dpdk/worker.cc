@@ -108,10 +108,10 @@ void Worker::run_task() {
   task_done_.release();
 }
 
-void Worker::attach(DeviceIndex index, Device* device) {
+void Worker::attach(DeviceIndex index, Device* device, bool guest) {
   detach(index);
   output_->set(index, device);
-  attached_.push_back(index);
+  attached_.push_back({index, guest});
 }
 
 void Worker::set_capture(Capture* capture) {
@@ -122,7 +122,7 @@ void Worker::set_capture(Capture* capture) {
 void Worker::detach(DeviceIndex index) {
   if (capture_ != nullptr && capture_->device() == index) set_capture(nullptr);
   output_->set(index, nullptr);
-  std::erase(attached_, index);
+  std::erase_if(attached_, [&](const Polled& one) { return one.index == index; });
 }
 
 const DeviceTransmitCounters* Worker::transmit_counters(DeviceIndex index) const {
@@ -143,6 +143,7 @@ int Worker::run_on_lcore(void* worker) {
 
 void Worker::run() {
   prctl(PR_SET_TIMERSLACK, 1000UL);  // ns; the default of 50 us would double short sleeps
+  longest_burst_ = rte_get_tsc_hz() / 1000;
   unsigned empty_loops = 0;
   std::uint64_t last_frame_us = now_us();
   while (!stopping_.load(std::memory_order_relaxed)) {
@@ -164,12 +165,25 @@ void Worker::run() {
 unsigned Worker::receive_all(std::uint64_t now) {
   std::array<rte_mbuf*, kBurst> frames;
   unsigned all = 0;
-  for (const DeviceIndex index : attached_) {
-    const std::uint16_t count = output_->device(index)->receive(frames.data(), kBurst);
+  unsigned busy = 0;
+  for (Polled& one : attached_) {
+    const bool others_busy = busy_ > (one.busy ? 1U : 0U) || busy > 0;
+    const unsigned wanted = one.guest ? one.share.burst(kBurst, others_busy, rte_rdtsc()) : kBurst;
+    if (wanted == 0) counters_.held_back.add(1);
+    const std::uint16_t count =
+        wanted == 0 ? std::uint16_t{0}
+                    : output_->device(one.index)->receive(frames.data(), static_cast<std::uint16_t>(wanted));
+    one.busy = count > 0;
     if (count == 0) continue;
-    process(frames.data(), count, index, now);
+    ++busy;
+    const std::uint64_t dear = engine_->counters().slow_frames.read(), begin = rte_rdtsc();
+    process(frames.data(), count, one.index, now);
+    const std::uint64_t end = rte_rdtsc();
+    one.share.charge(static_cast<unsigned>(engine_->counters().slow_frames.read() - dear), count, end - begin,
+                     end, longest_burst_);
     all += count;
   }
+  busy_ = busy;
   return all;
 }
 

@@ -12,6 +12,7 @@
 #include "common/result.h"
 #include "dataplane/dpdk/capture.h"
 #include "dataplane/dpdk/device.h"
+#include "dataplane/dpdk/fair_polling.h"
 #include "dataplane/flow/engine.h"
 
 namespace hanok::dataplane::dpdk {
@@ -25,6 +26,7 @@ struct WorkerOptions {
 // Written by the worker, read by any thread.
 struct WorkerCounters {
   Counter loops, empty_loops, sleeps;
+  Counter held_back;         // times that a guest's device was not polled, see FairPolling
   Counter segmented_frames;  // dropped: received in several buffers
 };
 
@@ -49,7 +51,8 @@ class Worker {
 
   // Inside call() only.
   [[nodiscard]] Engine& engine() { return *engine_; }
-  void attach(DeviceIndex index, Device* device);
+  // `guest`: held back when it takes more than its share; else never (an uplink).
+  void attach(DeviceIndex index, Device* device, bool guest);
   void detach(DeviceIndex index);      // a capture of it ends
   void set_capture(Capture* capture);  // null: none
   [[nodiscard]] Capture* capture() const { return capture_; }
@@ -76,7 +79,15 @@ class Worker {
   std::unique_ptr<Engine> engine_;
   WorkerCounters counters_;
   Capture* capture_ = nullptr;
-  std::vector<DeviceIndex> attached_;  // those that are polled
+  struct Polled {
+    DeviceIndex index = kNoDevice;
+    bool guest = false;
+    bool busy = false;  // had frames in the last round
+    FairPolling share{};
+  };
+  std::vector<Polled> attached_;
+  unsigned busy_ = 0;                // of those
+  std::uint64_t longest_burst_ = 0;  // cycles
   std::atomic<const std::function<void()>*> task_{nullptr};
   std::binary_semaphore task_done_{0};
   std::atomic<bool> stopping_{false};

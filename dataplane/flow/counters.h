@@ -41,6 +41,7 @@ class Counters {
 
   // Of the worker as a whole.
   Counter flow_hits, flow_misses, flows_created, flows_expired, flows_recompiled;
+  Counter slow_frames;        // took the stages
   Counter flows_by_template;  // of those created
   Counter flow_records;       // a gauge: records now in the table
   Counter connections;        // a gauge

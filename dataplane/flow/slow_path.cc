@@ -236,6 +236,7 @@ std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context
 }
 
 void Engine::Impl::slow_path(Item& item) {
+  counters.slow_frames.add(1);
   const std::uint32_t segment = segment_of(item.arrival);
   if (item.parsed.fragment && !fragments_.recall(item.parsed, item.arrival.device, segment, now_us_)) {
     drop_packet(item.packet, item.arrival.device, DropReason::fragment_no_first);
