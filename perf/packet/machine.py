@@ -108,6 +108,15 @@ class Machine:
         return process
 
 
+def prefer(pid, nice=-19):
+    """Before ordinary processes: the others of a busy machine get what is left."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as file:
+        file.write(str(nice))  # its session is a scheduling group of its own
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(task), nice)
+
+
 class Process:
     """A process that can be held still, so that only one of several has the CPU while it is measured."""
 
@@ -130,12 +139,7 @@ class Process:
             return file.read()
 
     def prefer(self, nice=-19):
-        """Before ordinary processes: the others of a busy machine get what is left."""
-        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/autogroup", "w", encoding="ascii") as file:
-            file.write(str(nice))  # its session is a scheduling group of its own
-        for task in os.listdir(f"/proc/{self.pid}/task"):
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, int(task), nice)
+        prefer(self.pid, nice)
 
     def hold(self):
         if self.alive():
