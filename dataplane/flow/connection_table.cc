@@ -103,9 +103,10 @@ std::uint32_t ConnectionTable::open(DeviceIndex owner, std::uint8_t protocol, st
     reason = DropReason::session_quota;
     return kNoSlot;
   }
-  // Nearly full: who holds more than an even share gets no more; the others use what is left.
+  // Nearly full: who holds more than an even share gets no more; the others, and one who has none yet, use
+  // what is left.
   const auto capacity = static_cast<std::uint32_t>(connections_.size());
-  const std::uint32_t share = capacity / std::max(1U, owners_ + (count == 0 ? 1U : 0U));
+  const std::uint32_t share = capacity / (owners_ + 1U);
   const bool crowded = live_ + capacity / 8 >= capacity;
   if (free_connection_ == kNoSlot || (crowded && count >= share)) {
     reason = DropReason::flow_table_full;
