@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """`hanok trace`, `hanok capture` and `hanok metrics` (deploy/dataplane_view.py) against a data plane."""
+import json
 import os
 import re
+import socket
 import subprocess
 
 from lab import Lab, expect, frames, network, port, run, state, stop, subnet, wait_for
@@ -76,3 +78,18 @@ with Lab() as lab:
     stop(process)
     refused = ask("capture", "none", check=False)
     expect(refused.returncode == 1 and "/port" in refused.stdout, refused.stdout)
+
+    # DPDK's own telemetry: its devices and their counters, on a socket for root alone.
+    folder = "/var/run/dpdk/" + plane.folder.strip("/").replace("/", "-")
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.settimeout(10)
+    client.connect(os.path.join(folder, "dpdk_telemetry.v2"))
+    about = json.loads(client.recv(1024))
+    expect(about["pid"] == plane.process.pid, about)
+
+    def telemetry(command):
+        client.send(command.encode())
+        return json.loads(client.recv(about["max_output_len"]))[command.split(",")[0]]
+    expect(len(telemetry("/ethdev/list")) == 2, "the ethdevs of two ports")
+    expect(telemetry("/ethdev/stats,0")["ipackets"] > 0, "frames counted by the device")
+    client.close()
