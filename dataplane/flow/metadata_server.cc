@@ -89,7 +89,7 @@ std::optional<DropReason> MetadataServer::receive(const std::uint8_t* frame, con
   const Segment segment{
       load32(tcp + 4),  load32(tcp + 8),     tcp[13],
       load16(tcp + 14), mss_of(tcp, header), {reinterpret_cast<const char*>(tcp) + header, bytes - header}};
-  const Key key{port.device, parsed.ip_source, parsed.source_port};
+  const Key key{port.device, parsed.source_port, parsed.ip_source.bytes};
   auto found = connections_.find(key);
   if (found != connections_.end() && found->second.port_id != port.id) {
     connections_.erase(found);
@@ -130,7 +130,7 @@ std::optional<DropReason> MetadataServer::receive(const std::uint8_t* frame, con
 MetadataServer::Connection* MetadataServer::open(const Key& key, const Segment& segment, const Parsed& parsed,
                                                  const Port& port, std::uint32_t mtu, std::uint64_t now_us) {
   std::size_t of_port = 0;
-  for (const auto& [known, connection] : connections_) of_port += std::get<0>(known) == port.device ? 1 : 0;
+  for (const auto& [known, connection] : connections_) of_port += known.device == port.device ? 1 : 0;
   if (connections_.size() >= kMostConnections || of_port >= kMostPerPort) return nullptr;
   Connection made;
   made.port_id = port.id;
@@ -248,7 +248,7 @@ void MetadataServer::reset(const Parsed& parsed, const Segment& segment, DeviceI
 
 void MetadataServer::poll(const TablesData& tables, std::uint64_t now_us, Frames& out) {
   for (auto it = connections_.begin(); it != connections_.end();) {
-    const DeviceIndex device = std::get<0>(it->first);
+    const DeviceIndex device = it->first.device;
     Connection& connection = it->second;
     const Port* port = tables.port_of_device(device);
     const bool there = port != nullptr && port->id == connection.port_id;

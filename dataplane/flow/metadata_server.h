@@ -4,6 +4,7 @@
 // out is what such an exchange does not need: no window scaling, no selective acknowledgements, no Nagle;
 // what is lost is sent again from the first byte that was not acknowledged. Worker's thread only.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -60,7 +61,14 @@ class MetadataServer {
       return answered ? static_cast<std::uint32_t>(answer.size()) + 2 : 1;
     }
   };
-  using Key = std::tuple<DeviceIndex, Ip, std::uint16_t>;
+  struct Key {
+    DeviceIndex device = kNoDevice;
+    std::uint16_t port = 0;
+    std::array<std::uint8_t, 16> ip{};
+    bool operator<(const Key& other) const {
+      return std::tie(device, port, ip) < std::tie(other.device, other.port, other.ip);
+    }
+  };
   struct Segment;
 
   [[nodiscard]] Connection* open(const Key& key, const Segment& segment, const Parsed& parsed,
