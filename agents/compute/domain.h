@@ -13,6 +13,7 @@ struct DiskSpec {
   std::string pool, image;  // RBD
   std::string device;       // "vda"; the guest may name it otherwise
   int boot_order = 0;       // 1 boots first; 0: never booted from
+  std::uint64_t size_bytes = 0;  // that the guest shall see at least; 0: not known
 };
 
 struct NicSpec {

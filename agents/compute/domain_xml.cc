@@ -183,6 +183,10 @@ Devices read_devices(std::string_view xml) {
   return out;
 }
 
+std::string disk_target(std::string_view disk_xml) {
+  return std::string(attribute(between(disk_xml, "<target", "/>"), "dev"));
+}
+
 std::string find_device(std::string_view xml, const std::string& element, const std::string& needle) {
   std::string out;
   for_elements(xml, element, [&](std::string_view found) {

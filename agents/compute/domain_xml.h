@@ -28,6 +28,8 @@ inline constexpr const char* kMarksNamespace = "urn:hanok:instance:1";
 // Marks from the metadata element or a whole domain; nullopt: not a domain of `owner`.
 [[nodiscard]] std::optional<Marks> read_marks(std::string_view xml, const std::string& owner);
 [[nodiscard]] Devices read_devices(std::string_view xml);
+// "vda" of a <disk> element; empty when it has none.
+[[nodiscard]] std::string disk_target(std::string_view disk_xml);
 // The <disk> or <interface> element of a domain that holds `needle`; empty when there is none.
 [[nodiscard]] std::string find_device(std::string_view xml, const std::string& element,
                                       const std::string& needle);

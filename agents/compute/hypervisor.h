@@ -42,6 +42,9 @@ class Hypervisor {
                                            bool live) = 0;
   [[nodiscard]] virtual Status detach_disk(const std::string& id, const std::string& serial, bool defined,
                                            bool live) = 0;
+  // The disk of a running guest has grown: the guest sees it at once. Nothing to do when it has that size.
+  [[nodiscard]] virtual Status grow_disk(const std::string& id, const std::string& serial,
+                                         std::uint64_t size_bytes) = 0;
   [[nodiscard]] virtual Status attach_nic(const std::string& id, const NicSpec& nic, bool defined,
                                           bool live) = 0;
   [[nodiscard]] virtual Status detach_nic(const std::string& id, const std::string& mac, bool defined,

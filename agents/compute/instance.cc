@@ -9,6 +9,7 @@ namespace hanok::agent {
 namespace {
 
 constexpr std::size_t kMaxDevices = 64;
+constexpr std::int64_t kMaxGib = 1 << 20;
 
 Result<storage::ImageRef> read_image(const Json& object) {
   HANOK_TRY(pool, need_string(object, "pool"));
@@ -58,9 +59,12 @@ Result<std::vector<DiskSpec>> read_volumes(const Json& object) {
     HANOK_TRY(image, need_string(volume, "image"));
     HANOK_TRY(device, get_string(volume, "device"));
     HANOK_TRY(boot_index, get_int(volume, "boot_index"));
+    HANOK_TRY(size, get_int(volume, "size_gib"));
     std::string name = device.value_or("");
     if (name.starts_with("/dev/")) name.erase(0, 5);
-    out.push_back({id, pool, image, name, boot_index.value_or(-1) == 0 ? 1 : 0});
+    out.push_back(
+        {id, pool, image, name, boot_index.value_or(-1) == 0 ? 1 : 0,
+         static_cast<std::uint64_t>(std::clamp<std::int64_t>(size.value_or(0), 0, kMaxGib)) << 30U});
   }
   return out;
 }

@@ -42,6 +42,12 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
   for (const auto& disk : disks_of(wanted)) {
     const bool define = !has(view.defined.disks, disk.serial);
     const bool plug = view.live && !has(live.disks, disk.serial);
+    if (view.live && !plug && disk.size_bytes > 0) {
+      // Its guest works with the old size too: no fault, and tried again with the next look.
+      const auto grown = hypervisor_.grow_disk(wanted.id, disk.serial, disk.size_bytes);
+      if (!grown.ok())
+        spdlog::warn("[{}] instance {}: {}", wanted.request_id, wanted.id, grown.error().message);
+    }
     if (!define && !plug) continue;
     HANOK_CHECK(hypervisor_.attach_disk(wanted.id, disk, define, plug));
     spdlog::info("[{}] instance {}: volume {} attached", wanted.request_id, wanted.id, disk.serial);

@@ -128,6 +128,20 @@ class LibvirtHypervisor final : public Hypervisor {
   Status detach_disk(const std::string& id, const std::string& serial, bool defined, bool live) override {
     return detach(id, "disk", "<serial>" + serial + "</serial>", defined, live);
   }
+  // Never shrinks: QEMU would take the image itself along.
+  Status grow_disk(const std::string& id, const std::string& serial, std::uint64_t size_bytes) override {
+    return with(id, "grow disk", [&](virDomainPtr d) {
+      const Text xml(virDomainGetXMLDesc(d, 0));
+      if (!xml) return -1;
+      const std::string disk = find_device(xml.get(), "disk", "<serial>" + serial + "</serial>");
+      const std::string target = disk_target(disk);
+      if (target.empty()) return 0;
+      virDomainBlockInfo info{};
+      if (virDomainGetBlockInfo(d, target.c_str(), &info, 0) < 0) return -1;
+      if (info.capacity >= size_bytes) return 0;
+      return virDomainBlockResize(d, target.c_str(), size_bytes, VIR_DOMAIN_BLOCK_RESIZE_BYTES);
+    });
+  }
   Status attach_nic(const std::string& id, const NicSpec& nic, bool defined, bool live) override {
     return attach(id, nic_xml(nic), defined, live);
   }

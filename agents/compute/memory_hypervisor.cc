@@ -153,6 +153,20 @@ Status MemoryHypervisor::detach_disk(const std::string& id, const std::string& s
   });
 }
 
+Status MemoryHypervisor::grow_disk(const std::string& id, const std::string& serial,
+                                   std::uint64_t size_bytes) {
+  const auto domain = domains.find(id);
+  if (domain == domains.end()) return not_found("no domain " + id);
+  for (auto& disk : domain->second.live_disks) {
+    if (disk.serial != serial || disk.size_bytes >= size_bytes) continue;
+    return change("grow_disk", id, [&](Domain&) {
+      disk.size_bytes = size_bytes;
+      return Status{};
+    });
+  }
+  return {};
+}
+
 Status MemoryHypervisor::attach_nic(const std::string& id, const NicSpec& nic, bool defined, bool live) {
   return change("attach_nic", id, [&](Domain& domain) {
     if (defined) domain.spec.nics.push_back(nic);

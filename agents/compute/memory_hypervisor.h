@@ -33,6 +33,7 @@ class MemoryHypervisor final : public Hypervisor {
   Status drop_saved(const std::string& id) override;
   Status attach_disk(const std::string& id, const DiskSpec& disk, bool defined, bool live) override;
   Status detach_disk(const std::string& id, const std::string& serial, bool defined, bool live) override;
+  Status grow_disk(const std::string& id, const std::string& serial, std::uint64_t size_bytes) override;
   Status attach_nic(const std::string& id, const NicSpec& nic, bool defined, bool live) override;
   Status detach_nic(const std::string& id, const std::string& mac, bool defined, bool live) override;
   Result<Capacity> capacity() override { return Capacity{8, 16384}; }

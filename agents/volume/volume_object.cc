@@ -70,6 +70,7 @@ Result<VolumeObject> parse_volume(const Json& object) {
   HANOK_TRY(parsed_source, parse_source(*source));
   HANOK_TRY(limits, parse_limits(object));
   HANOK_TRY(upload, get_object(object, "upload"));
+  HANOK_TRY(snapshot, optional_text(object, "snapshot"));
   HANOK_TRY(request_id, optional_text(object, "request_id"));
   if (upload != nullptr) {
     HANOK_TRY(upload_image, parse_image(*upload, "name"));
@@ -82,6 +83,7 @@ Result<VolumeObject> parse_volume(const Json& object) {
   out.size_gib = size.value_or(0);
   out.source = parsed_source;
   out.limits = limits;
+  out.snapshot = snapshot;
   out.request_id = request_id;
   return out;
 }

@@ -9,13 +9,14 @@
 namespace hanok::agent {
 
 struct VolumeObject {
-  std::string task;  // create, extend, limit, upload, delete: echoed in reports
+  std::string task;  // create, extend, revert, limit, upload, delete: echoed in reports
   storage::ImageRef image;
   std::int64_t size_gib = 0;
   storage::VolumeSource source;
   storage::Limits limits;
   std::string upload_image_id;
   storage::ImageRef upload;
+  std::string snapshot;  // revert: to this one
   std::string request_id;
 };
 struct SnapshotObject {

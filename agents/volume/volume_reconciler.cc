@@ -39,6 +39,8 @@ Result<Json> VolumeReconciler::apply_volume(const Json& object) {
     HANOK_CHECK(storage::create_volume(store_, converter_, volume.image, size_bytes, volume.source));
   } else if (volume.task == "extend") {
     HANOK_CHECK(storage::extend_volume(store_, volume.image, size_bytes));
+  } else if (volume.task == "revert") {
+    HANOK_CHECK(storage::revert_volume(store_, {volume.image, volume.snapshot}, size_bytes));
   } else if (volume.task == "limit") {
     // below, as for a volume that was made or grew: limits may be per GiB, and a clone has its parent's
   } else if (volume.task == "upload") {

@@ -43,6 +43,7 @@ Result<std::optional<Json>> volumes_json(store::Tx& tx, const Server& server) {
     out.push_back({{"volume_id", volume.volume_id},
                    {"pool", found->pool},
                    {"image", found->rbd_image},
+                   {"size_gib", found->size_gib},
                    {"device", volume.device},
                    {"boot_index", volume.boot_index},
                    {"attached", volume.state != "detaching"}});

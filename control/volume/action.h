@@ -20,6 +20,8 @@ struct Action {
 [[nodiscard]] Answer reset_status(Action& action);
 [[nodiscard]] Answer force_delete(Action& action);
 [[nodiscard]] Answer retype(Action& action);
+// actions_revert.cc
+[[nodiscard]] Answer revert(Action& action);
 // actions_image.cc
 [[nodiscard]] Answer upload_to_image(Action& action);
 [[nodiscard]] Answer set_image_metadata(Action& action);

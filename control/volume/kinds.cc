@@ -17,9 +17,8 @@ struct Step {
   std::string_view status, task, failed;
 };
 constexpr Step kVolumeSteps[] = {
-    {"creating", "create", "error"},
-    {"extending", "extend", "error_extending"},
-    {"uploading", "upload", ""},
+    {"creating", "create", "error"},          {"extending", "extend", "error_extending"},
+    {"reverting", "revert", "error"},         {"uploading", "upload", ""},
     {"deleting", "delete", "error_deleting"},
 };
 constexpr Step kSnapshotSteps[] = {
@@ -58,6 +57,13 @@ const Step* volume_step(const Volume& volume, const Json& limits) {
   return there && volume.limits != limits ? &kLimitStep : nullptr;
 }
 
+// What a revert under way goes back to.
+Result<std::string> restoring_snapshot(store::Tx& tx, const std::string& volume_id) {
+  HANOK_TRY(row, tx.query_one("SELECT id FROM snapshots WHERE volume_id = ? AND status = 'restoring'",
+                              {volume_id}));
+  return row ? rbd_snapshot_of(row->text("id")) : std::string();
+}
+
 Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::string& host) {
   HANOK_TRY(volume, get_volume(tx, id));
   if (!volume) return Json();
@@ -70,15 +76,12 @@ Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::stri
     upload = {
         {"image_id", *volume->upload_image_id}, {"pool", kImagePool}, {"name", *volume->upload_image_id}};
   }
-  return Json{{"task", step->task},
-              {"pool", kPool},
-              {"image", rbd_image_of(id)},
-              {"size_gib", volume->wanted_gib},
-              {"source", volume->source},
-              {"wanted", step->task == "delete" ? "absent" : "present"},
-              {"upload", upload},
-              {"limits", limits},
-              {"request_id", volume->request_id}};
+  HANOK_TRY(snapshot, restoring_snapshot(tx, id));
+  return Json{{"task", step->task},        {"pool", kPool},
+              {"image", rbd_image_of(id)}, {"size_gib", volume->wanted_gib},
+              {"source", volume->source},  {"wanted", step->task == "delete" ? "absent" : "present"},
+              {"upload", upload},          {"snapshot", snapshot},
+              {"limits", limits},          {"request_id", volume->request_id}};
 }
 
 Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::string& host) {
@@ -124,6 +127,12 @@ Result<Report> parse_report(const Json& observed) {
   return out;
 }
 
+Status release_restoring(store::Tx& tx, const std::string& volume_id) {
+  HANOK_CHECK(tx.execute(
+      "UPDATE snapshots SET status = 'available' WHERE volume_id = ? AND status = 'restoring'", {volume_id}));
+  return {};
+}
+
 Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std::string& why,
                      std::int64_t now_us) {
   if (step.task == "upload") {
@@ -133,6 +142,7 @@ Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std:
     settle(volume, rest);
   } else {
     if (step.task == "extend") volume.wanted_gib = volume.size_gib;
+    if (step.task == "revert") HANOK_CHECK(release_restoring(tx, volume.id));
     settle(volume, std::string(step.failed));
   }
   volume.last_error = why;
@@ -149,6 +159,8 @@ Status volume_done(store::Tx& tx, Volume& volume, const Step& step, const Report
   if (step.task == "extend") {
     if (report.size_gib < volume.wanted_gib) return {};  // of an earlier wish
     volume.size_gib = volume.wanted_gib;
+  } else if (step.task == "revert") {
+    HANOK_CHECK(release_restoring(tx, volume.id));
   } else if (step.task == "upload") {
     if (report.uploaded.empty() || report.uploaded != volume.upload_image_id.value_or("")) return {};
     HANOK_CHECK(image::finish_image(tx, report.uploaded, true, report.size_bytes, now_us));

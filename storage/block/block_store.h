@@ -70,6 +70,8 @@ class BlockStore {
   [[nodiscard]] virtual Result<ImageInfo> info(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status create_snapshot(const SnapshotRef& snapshot) = 0;
   [[nodiscard]] virtual Status remove_snapshot(const SnapshotRef& snapshot) = 0;
+  // Bytes and size as they were; kNotFound when there is no such snapshot. Not for an image that is in use.
+  [[nodiscard]] virtual Status rollback(const SnapshotRef& snapshot) = 0;
   // Reads at most `length`; short only at the end.
   [[nodiscard]] virtual Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
                                                  std::size_t length) = 0;

@@ -187,6 +187,16 @@ Status MemoryStore::remove_snapshot(const SnapshotRef& snapshot) {
   return {};
 }
 
+Status MemoryStore::rollback(const SnapshotRef& snapshot) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_TRY(found, find_image(snapshot.image));
+  const auto it = found->snapshots.find(snapshot.snapshot);
+  if (it == found->snapshots.end()) return not_found("There is no snapshot " + snapshot.snapshot + ".");
+  found->bytes = it->second;
+  return {};
+}
+
 Result<std::size_t> MemoryStore::read(const ImageRef& image, std::uint64_t offset, char* out,
                                       std::size_t length) {
   const std::lock_guard lock(mutex_);

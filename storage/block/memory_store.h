@@ -25,6 +25,7 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Result<ImageInfo> info(const ImageRef& image) override;
   [[nodiscard]] Status create_snapshot(const SnapshotRef& snapshot) override;
   [[nodiscard]] Status remove_snapshot(const SnapshotRef& snapshot) override;
+  [[nodiscard]] Status rollback(const SnapshotRef& snapshot) override;
   [[nodiscard]] Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
                                          std::size_t length) override;
   [[nodiscard]] Status write(const ImageRef& image, std::uint64_t offset, const char* data,

@@ -34,6 +34,7 @@ class Converter {
 [[nodiscard]] Status create_volume(BlockStore& store, Converter& converter, const ImageRef& volume,
                                    std::uint64_t size_bytes, const VolumeSource& source);
 [[nodiscard]] Status extend_volume(BlockStore& store, const ImageRef& volume, std::uint64_t size_bytes);
+[[nodiscard]] Status revert_volume(BlockStore& store, const SnapshotRef& snapshot, std::uint64_t size_bytes);
 // With all that an interrupted creation may have left.
 [[nodiscard]] Status delete_volume(BlockStore& store, const ImageRef& volume, const VolumeSource& source);
 [[nodiscard]] Status create_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);

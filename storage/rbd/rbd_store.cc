@@ -82,6 +82,12 @@ class RbdStore final : public BlockStore {
     return remove_image_snapshot(cluster_, snapshot);
   }
 
+  Status rollback(const SnapshotRef& snapshot) override {
+    HANOK_TRY(open, open_image(cluster_, snapshot.image, OpenMode::kReadWrite));
+    return status(open->image.snap_rollback(snapshot.snapshot.c_str()),
+                  "Rollback of " + display(snapshot.image) + " to " + snapshot.snapshot);
+  }
+
   Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
                            std::size_t length) override {
     HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));

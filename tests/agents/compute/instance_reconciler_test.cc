@@ -186,6 +186,29 @@ TEST_F(InstanceReconcilerTest, AVolumeComesAndGoesInTheRunningGuest) {
   EXPECT_EQ(settle()["volumes"], Json::array());
 }
 
+TEST_F(InstanceReconcilerTest, AVolumeThatHasGrownIsSeenByTheRunningGuest) {
+  const auto live_gib = [&] {
+    return hypervisor_.domains.begin()->second.live_disks.back().size_bytes >> 30U;
+  };
+  const auto resizes = [&] {
+    return std::count(hypervisor_.calls.begin(), hypervisor_.calls.end(), "grow_disk");
+  };
+  settle();
+  attach_volume(true);
+  object_["volumes"][0]["size_gib"] = 1;
+  settle();
+  EXPECT_EQ(live_gib(), 1U);
+  EXPECT_EQ(resizes(), 0);
+  object_["volumes"][0]["size_gib"] = 3;
+  settle();
+  EXPECT_EQ(live_gib(), 3U);
+  settle();
+  EXPECT_EQ(resizes(), 1);
+  object_["volumes"][0]["size_gib"] = 2;  // never smaller
+  settle();
+  EXPECT_EQ(live_gib(), 3U);
+}
+
 TEST_F(InstanceReconcilerTest, NicsComeAndGo) {
   settle();
   object_["nics"].push_back(

@@ -15,6 +15,11 @@ TEST(MemoryStore, ClonesOutliveTheirParents) {
   test_clones_outlive_parents(store, "t");
 }
 
+TEST(MemoryStore, RollsBack) {
+  MemoryStore store;
+  test_rollback(store, "t");
+}
+
 TEST(MemoryStore, WritesUploadsInSequence) {
   MemoryStore store;
   test_sequential_writer(store, "t");

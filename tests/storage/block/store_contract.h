@@ -94,6 +94,25 @@ inline void test_clones_outlive_parents(BlockStore& store, const std::string& ta
   EXPECT_OK(store.remove(grandchild));
 }
 
+inline void test_rollback(BlockStore& store, const std::string& tag) {
+  const ImageRef image{"volumes", tag + "-rollback"};
+  ASSERT_OK(store.create(image, 4 * kMib));
+  EXPECT_OK(store.write(image, kMib, "first", 5));
+  EXPECT_OK(store.create_snapshot({image, "s"}));
+  EXPECT_OK(store.write(image, kMib, "later", 5));
+  EXPECT_OK(store.write(image, 3 * kMib, "more", 4));
+  EXPECT_OK(store.resize(image, 8 * kMib));
+  EXPECT_EQ(code_of(store.rollback({image, "none"})), ErrorCode::kNotFound);
+  EXPECT_EQ(read_text(store, image, kMib, 5), "later");
+  EXPECT_OK(store.rollback({image, "s"}));
+  EXPECT_EQ(read_text(store, image, kMib, 5), "first");
+  EXPECT_EQ(read_text(store, image, 3 * kMib, 4), std::string(4, '\0'));
+  EXPECT_EQ(store.info(image)->size_bytes, 4 * kMib);
+  EXPECT_OK(store.rollback({image, "s"}));
+  EXPECT_EQ(store.info(image)->snapshots, std::vector<std::string>{"s"});
+  EXPECT_OK(store.remove(image));
+}
+
 inline void test_sequential_writer(BlockStore& store, const std::string& tag) {
   const ImageRef image{"images", tag + "-upload"};
   std::string bytes(9 * kMib + 777, '\0');

@@ -78,6 +78,24 @@ void expect_volume(BlockStore& store, const std::string& begin, std::uint64_t si
   EXPECT_EQ(store.info(kParent)->snapshots, std::vector<std::string>{"s1"});
 }
 
+TEST(RevertVolume, TakesTheBytesBackAndKeepsTheSize) {
+  break_off_everywhere(
+      "base",
+      [](BlockStore& store) -> Status {
+        HANOK_CHECK(extend_volume(store, kParent, 16));
+        HANOK_CHECK(store.write(kParent, 0, "XXXXXXXX", 8));
+        return revert_volume(store, {kParent, "s1"}, 16);
+      },
+      [](BlockStore& store) {
+        EXPECT_EQ(read_text(store, kParent, 0, 8), "data" + std::string(4, '\0'));
+        EXPECT_EQ(store.info(kParent)->size_bytes, 16U);
+        EXPECT_EQ(store.info(kParent)->snapshots, std::vector<std::string>{"s1"});
+      });
+  MemoryStore store;
+  prepare(store);
+  EXPECT_EQ(code_of(revert_volume(store, {kParent, "none"}, 4)), ErrorCode::kNotFound);
+}
+
 TEST(CreateVolume, Empty) {
   break_off_everywhere(
       "base", [](BlockStore& store) { return create(store, {}, 8); },

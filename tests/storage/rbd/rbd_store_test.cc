@@ -43,6 +43,10 @@ TEST_F(RbdStore, ClonesOutliveTheirParents) {
   test_clones_outlive_parents(*store_, tag_);
 }
 
+TEST_F(RbdStore, RollsBack) {
+  test_rollback(*store_, tag_);
+}
+
 TEST_F(RbdStore, WritesUploadsInSequence) {
   test_sequential_writer(*store_, tag_);
 }
