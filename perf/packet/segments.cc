@@ -48,7 +48,7 @@ std::uint8_t* write_below(Segment& segment, const Guests& guests, unsigned from,
 
 std::optional<Guests> guests_of(const char* const* words) {
   Guests out;
-  for (unsigned i = 0; i < 2; ++i) {
+  for (std::size_t i = 0; i < 2; ++i) {
     const auto mac = parse_mac(words[2 * i]);
     const auto ip = parse_ip(words[2 * i + 1]);
     if (!mac || !ip || !ip->is_v4()) return std::nullopt;
