@@ -50,7 +50,7 @@ bool someone_listens(const sockaddr_un& address) {
 
 Result<int> listen_on(const std::string& path) {
   HANOK_TRY(address, address_of(path));
-  if (someone_listens(address)) return conflict(path + ": another data plane listens here");
+  if (someone_listens(address)) return conflict(path + ": another process listens here");
   unlink(path.c_str());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return unavailable(std::string("socket: ") + std::strerror(errno));

@@ -1,0 +1,288 @@
+// A guest of one vhost-user-blk volume without a virtual machine: `verify` writes with a model of what must
+// be there and checks it over deaths of the back end; `bench` measures. Answers with one JSON object.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <iostream>
+#include <random>
+#include <thread>
+
+#include "common/json.h"
+#include "tests/storage/target/front_end.h"
+
+namespace {
+
+using namespace hanok;
+using namespace hanok::storage::target::testing;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint32_t kBlock_bytes = 4096;
+constexpr std::chrono::milliseconds kRetryPause{20};
+constexpr std::chrono::seconds kReconnectPatience{120};
+constexpr std::uint64_t kSeed = 42;
+
+std::atomic<bool> stop_asked{false};
+
+struct Options {
+  FrontEnd::Options front;
+  std::string rw = "randread";
+  std::uint32_t block_bytes = kBlock_bytes;
+  std::uint32_t read_percent = 100;
+  bool sequential = false;
+  std::uint64_t blocks = 4096;  // that verify uses
+  std::uint64_t seed = kSeed;
+  double seconds = 5;
+};
+
+double ms_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
+
+Status connect_again(FrontEnd& front) {
+  const auto begin = Clock::now();
+  while (true) {
+    Status outcome = front.connect();
+    if (outcome.ok() || Clock::now() - begin > kReconnectPatience) return outcome;
+    std::this_thread::sleep_for(kRetryPause);
+  }
+}
+
+// What every block must hold: 0 is zeroes, otherwise a number that fills it together with the block's own.
+class Model {
+ public:
+  explicit Model(const Options& options)
+      : options_(options), front_(options.front), random_(options.seed), wanted_(options.blocks) {
+    slots_.resize(options.front.depth);
+    busy_.resize(options.blocks);
+  }
+
+  Status run();
+  [[nodiscard]] Json report() const {
+    return {{"writes", writes_},         {"zeroed", zeroed_},         {"reads", reads_},
+            {"lost_or_corrupt", wrong_}, {"reconnects", reconnects_}, {"errors", errors_},
+            {"seed", options_.seed},     {"stalls_ms", stalls_ms_},   {"blocks_checked", checked_}};
+  }
+
+ private:
+  struct Slot {
+    bool busy = false;
+    RequestType type = RequestType::kRead;
+    std::uint64_t block = 0, number = 0;
+  };
+
+  Status until(const std::function<bool()>& end);
+  void start(std::uint16_t slot, RequestType type, std::uint64_t block);
+  void done(FrontEnd::Done answer);
+  void fill();
+  [[nodiscard]] bool idle() const {
+    return std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.busy; });
+  }
+
+  Options options_;
+  FrontEnd front_;
+  std::mt19937_64 random_;
+  std::vector<std::uint64_t> wanted_;
+  std::vector<bool> busy_;
+  std::vector<Slot> slots_;
+  std::uint64_t number_ = 0, writes_ = 0, zeroed_ = 0, reads_ = 0, wrong_ = 0, errors_ = 0, reconnects_ = 0,
+                checked_ = 0;
+  std::vector<double> stalls_ms_;
+  std::optional<Clock::time_point> gone_since_;
+};
+
+void Model::start(std::uint16_t number, RequestType type, std::uint64_t block) {
+  Slot& slot = slots_[number];
+  slot = {true, type, block, ++number_};
+  busy_[block] = true;
+  if (type == RequestType::kWrite) {
+    auto* words = reinterpret_cast<std::uint64_t*>(front_.data(number));
+    for (std::size_t i = 0; i < kBlock_bytes / 8; i += 2) {
+      words[i] = block;
+      words[i + 1] = slot.number;
+    }
+  } else if (type == RequestType::kRead) {
+    std::memset(front_.data(number), 0xee, kBlock_bytes);
+  }
+  front_.submit(number, type, block * kBlock_bytes, kBlock_bytes);
+}
+
+void Model::done(FrontEnd::Done answer) {
+  Slot& slot = slots_.at(answer.slot);
+  HANOK_ASSERT(slot.busy);
+  slot.busy = false;
+  busy_[slot.block] = false;
+  if (gone_since_) {
+    stalls_ms_.push_back(ms_since(*gone_since_));
+    gone_since_.reset();
+  }
+  if (answer.status != 0) {
+    ++errors_;
+    return;
+  }
+  const std::uint64_t wanted = wanted_[slot.block];
+  const auto* words = reinterpret_cast<const std::uint64_t*>(front_.data(answer.slot));
+  switch (slot.type) {
+    case RequestType::kWrite:
+      wanted_[slot.block] = slot.number;
+      ++writes_;
+      return;
+    case RequestType::kWriteZeroes:
+      wanted_[slot.block] = 0;
+      ++zeroed_;
+      return;
+    default:
+      break;
+  }
+  ++reads_;
+  for (std::size_t i = 0; i < kBlock_bytes / 8; i += 2) {
+    if (words[i] == (wanted == 0 ? 0 : slot.block) && words[i + 1] == wanted) continue;
+    ++wrong_;
+    std::cerr << "block " << slot.block << ": number " << words[i + 1] << " instead of " << wanted << '\n';
+    return;
+  }
+}
+
+void Model::fill() {
+  for (std::uint16_t number = 0; number < slots_.size(); ++number) {
+    if (slots_[number].busy) continue;
+    const std::uint64_t block = random_() % wanted_.size();
+    if (busy_[block]) continue;
+    const std::uint64_t choice = random_() % 10;
+    start(number,
+          choice == 0   ? RequestType::kWriteZeroes
+          : choice == 1 ? RequestType::kRead
+                        : RequestType::kWrite,
+          block);
+  }
+}
+
+Status Model::until(const std::function<bool()>& end) {
+  while (!end()) {
+    front_.kick();
+    if (front_.collect(std::chrono::milliseconds{100}, [this](FrontEnd::Done answer) { done(answer); }))
+      continue;
+    if (!gone_since_) gone_since_ = Clock::now();
+    HANOK_CHECK(connect_again(front_));
+    ++reconnects_;
+  }
+  return {};
+}
+
+Status Model::run() {
+  HANOK_CHECK(connect_again(front_));
+  if (front_.capacity_bytes() < options_.blocks * kBlock_bytes) return bad_request("the volume is too small");
+  // What was there before is not known: zeroes first.
+  std::uint64_t next = 0;
+  HANOK_CHECK(until([&] {
+    for (std::uint16_t number = 0; number < slots_.size() && next < wanted_.size(); ++number) {
+      if (!slots_[number].busy) start(number, RequestType::kWriteZeroes, next++);
+    }
+    return next == wanted_.size() && idle();
+  }));
+  std::cerr << "ready\n";
+  const auto begin = Clock::now();
+  HANOK_CHECK(until([&] {
+    if (stop_asked || ms_since(begin) > options_.seconds * 1000) return true;
+    fill();
+    return false;
+  }));
+  HANOK_CHECK(until([&] { return idle(); }));
+  next = 0;
+  HANOK_CHECK(until([&] {
+    for (std::uint16_t number = 0; number < slots_.size() && next < wanted_.size(); ++number) {
+      if (!slots_[number].busy) start(number, RequestType::kRead, next++);
+    }
+    return next == wanted_.size() && idle();
+  }));
+  checked_ = next;
+  return {};
+}
+
+Result<Json> bench(const Options& options) {
+  FrontEnd front(options.front);
+  HANOK_CHECK(connect_again(front));
+  std::mt19937_64 random(options.seed);
+  const std::uint64_t blocks = front.capacity_bytes() / options.block_bytes;
+  std::vector<Clock::time_point> since(options.front.depth);
+  std::vector<double> us;
+  std::uint64_t next = 0, errors = 0, running = 0;
+  const auto start = [&](std::uint16_t slot) {
+    const std::uint64_t block = options.sequential ? next++ % blocks : random() % blocks;
+    const bool read = random() % 100 < options.read_percent;
+    since[slot] = Clock::now();
+    front.submit(slot, read ? RequestType::kRead : RequestType::kWrite, block * options.block_bytes,
+                 options.block_bytes);
+    ++running;
+  };
+  const auto begin = Clock::now();
+  const auto over = [&] { return stop_asked || ms_since(begin) > options.seconds * 1000; };
+  for (std::uint16_t slot = 0; slot < options.front.depth; ++slot) start(slot);
+  while (running != 0) {
+    front.kick();
+    const bool alive = front.collect(std::chrono::milliseconds{100}, [&](FrontEnd::Done answer) {
+      us.push_back(ms_since(since[answer.slot]) * 1000);
+      if (answer.status != 0) ++errors;
+      --running;
+      if (!over()) start(answer.slot);
+    });
+    if (!alive) return unavailable("the back end is gone");
+  }
+  const double seconds = ms_since(begin) / 1000;
+  std::sort(us.begin(), us.end());
+  const auto quantile = [&](double q) {
+    return us.at(static_cast<std::size_t>(q * static_cast<double>(us.size() - 1)));
+  };
+  const double iops = static_cast<double>(us.size()) / seconds;
+  return Json{{"iops", iops},
+              {"mib_per_s", iops * options.block_bytes / (1 << 20)},
+              {"p50_us", quantile(0.5)},
+              {"p99_us", quantile(0.99)},
+              {"p999_us", quantile(0.999)},
+              {"requests", us.size()},
+              {"errors", errors}};
+}
+
+Result<Json> run(const Options& options, bool verify) {
+  if (!verify) return bench(options);
+  Model model(options);
+  HANOK_CHECK(model.run());
+  return model.report();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A vhost-user-blk front end that verifies or measures a volume");
+  Options options;
+  bool no_inflight = false;
+  app.require_subcommand(1);
+  auto* verify =
+      app.add_subcommand("verify", "Random writes, zeroes and reads against a model; SIGTERM ends it");
+  auto* measure = app.add_subcommand("bench", "IOPS and latencies");
+  for (CLI::App* command : {verify, measure}) {
+    command->add_option("--socket", options.front.socket)->required();
+    command->add_option("--depth", options.front.depth)->check(CLI::Range(1, 1024));
+    command->add_option("--seconds", options.seconds);
+    command->add_option("--seed", options.seed);
+    command->add_flag("--no-inflight", no_inflight);
+  }
+  verify->add_option("--blocks", options.blocks, "of 4 KiB, from the volume's begin");
+  measure->add_option("--block-bytes", options.block_bytes)->check(CLI::Range(512, 1 << 20));
+  measure->add_option("--read-percent", options.read_percent)->check(CLI::Range(0, 100));
+  measure->add_flag("--sequential", options.sequential);
+  CLI11_PARSE(app, argc, argv);
+  std::signal(SIGTERM, [](int) { stop_asked = true; });
+  options.front.inflight = !no_inflight;
+  options.front.slot_bytes = measure->parsed() ? options.block_bytes : kBlock_bytes;
+  const auto outcome = run(options, verify->parsed());
+  if (!outcome.ok()) {
+    std::cerr << outcome.error().message << '\n';
+    return 1;
+  }
+  std::cout << dump_json(*outcome) << std::endl;
+  return 0;
+}

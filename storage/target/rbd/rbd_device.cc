@@ -1,0 +1,206 @@
+#include "storage/target/rbd/rbd_device.h"
+
+#include <rados/librados.h>
+#include <rbd/librbd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "common/log.h"
+#include "storage/rbd/cluster.h"
+#include "storage/target/rbd/fence.h"
+
+namespace hanok::storage::target {
+namespace {
+
+constexpr const char* kConnectDeadline_s = "20";
+
+void completed(rbd_completion_t completion, void* argument) {
+  auto& request = *static_cast<IoRequest*>(argument);
+  request.result = static_cast<int>(std::min<ssize_t>(rbd_aio_get_return_value(completion), 0));
+  rbd_aio_release(completion);
+  request.list->push(request);
+}
+
+class RbdDevice final : public BlockDevice {
+ public:
+  explicit RbdDevice(RbdDeviceOptions options) : options_(std::move(options)) {}
+  ~RbdDevice() override;
+  [[nodiscard]] Status open();
+
+  [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_.load(); }
+  [[nodiscard]] bool read_only() const override { return options_.read_only; }
+  void submit(IoRequest& request) override;
+  void on_resize(std::function<void()> changed) override {
+    const std::lock_guard lock(mutex_);
+    changed_ = std::move(changed);
+  }
+
+ private:
+  [[nodiscard]] Error error(int code, const std::string& what) const {
+    return rbd_error(code, options_.pool + "/" + options_.image + ": " + what);
+  }
+  [[nodiscard]] Status connect();
+  [[nodiscard]] Status take_lock();
+  [[nodiscard]] Status watch_size();
+  void follow_size();
+  static void header_changed(void* self);
+
+  const RbdDeviceOptions options_;
+  rados_t rados_ = nullptr;
+  rados_ioctx_t io_ = nullptr;
+  rbd_image_t image_ = nullptr;
+  std::uint64_t watch_ = 0;
+  bool watching_ = false;
+  std::atomic<std::uint64_t> size_bytes_{0};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false, look_ = false;
+  std::function<void()> changed_;
+  std::thread follower_;
+};
+
+RbdDevice::~RbdDevice() {
+  if (follower_.joinable()) {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    follower_.join();
+  }
+  if (watching_) rbd_update_unwatch(image_, watch_);
+  if (image_ != nullptr) rbd_close(image_);  // waits for requests and gives the lock back
+  if (io_ != nullptr) rados_ioctx_destroy(io_);
+  if (rados_ != nullptr) rados_shutdown(rados_);
+}
+
+Status RbdDevice::connect() {
+  if (const int code = rados_create(&rados_, options_.client.c_str()); code < 0) {
+    return error(code, "client " + options_.client);
+  }
+  if (const int code = rados_conf_read_file(rados_, options_.conf_path.c_str()); code < 0) {
+    return unavailable(options_.conf_path + ": " + std::strerror(-code));
+  }
+  // No deadline for requests: a guest waits for its disk.
+  rados_conf_set(rados_, "client_mount_timeout", kConnectDeadline_s);
+  rados_conf_set(rados_, "rbd_cache", "false");
+  rados_conf_set(rados_, "err_to_stderr", "false");
+  rados_conf_set(rados_, "log_to_stderr", "false");
+  if (const int code = rados_connect(rados_); code < 0) {
+    return unavailable(std::string("The connection to Ceph failed: ") + std::strerror(-code));
+  }
+  if (const int code = rados_ioctx_create(rados_, options_.pool.c_str(), &io_); code < 0) {
+    return error(code, "the pool");
+  }
+  return {};
+}
+
+Status RbdDevice::open() {
+  HANOK_CHECK(connect());
+  const int code = options_.read_only ? rbd_open_read_only(io_, options_.image.c_str(), &image_, nullptr)
+                                      : rbd_open(io_, options_.image.c_str(), &image_, nullptr);
+  if (code < 0) {
+    image_ = nullptr;
+    return error(code, "cannot be opened");
+  }
+  if (!options_.read_only) HANOK_CHECK(take_lock());
+  return watch_size();
+}
+
+Status RbdDevice::take_lock() {
+  std::uint64_t features = 0;
+  if (const int code = rbd_get_features(image_, &features); code < 0) return error(code, "features");
+  if ((features & RBD_FEATURE_EXCLUSIVE_LOCK) == 0) {
+    return conflict(options_.pool + "/" + options_.image + ": has no exclusive lock, which fencing needs");
+  }
+  HANOK_CHECK(fence(rados_, image_, options_.pool + "/" + options_.image, options_.owner_file));
+  if (const int code = rbd_lock_acquire(image_, RBD_LOCK_MODE_EXCLUSIVE); code < 0) {
+    return error(code, "the lock is not ours");
+  }
+  return {};
+}
+
+// librbd calls back on a thread that must not call librbd.
+void RbdDevice::header_changed(void* self) {
+  auto& device = *static_cast<RbdDevice*>(self);
+  const std::lock_guard lock(device.mutex_);
+  device.look_ = true;
+  device.wake_.notify_all();
+}
+
+Status RbdDevice::watch_size() {
+  std::uint64_t size = 0;
+  if (const int code = rbd_get_size(image_, &size); code < 0) return error(code, "size");
+  size_bytes_ = size;
+  if (const int code = rbd_update_watch(image_, &watch_, header_changed, this); code < 0) {
+    return error(code, "watch");
+  }
+  watching_ = true;
+  follower_ = std::thread([this] { follow_size(); });
+  return {};
+}
+
+void RbdDevice::follow_size() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || look_; });
+    if (stopping_) return;
+    look_ = false;
+    lock.unlock();
+    std::uint64_t size = 0;
+    const bool known = rbd_get_size(image_, &size) == 0;
+    lock.lock();
+    if (!known || size == size_bytes_.load()) continue;
+    spdlog::info("{}/{}: {} bytes now", options_.pool, options_.image, size);
+    size_bytes_ = size;
+    if (changed_) changed_();
+  }
+}
+
+void RbdDevice::submit(IoRequest& request) {
+  rbd_completion_t completion = nullptr;
+  int code = rbd_aio_create_completion(&request, completed, &completion);
+  if (code == 0) {
+    auto* data = reinterpret_cast<char*>(request.data);
+    const int zeroes = request.may_unmap ? 0 : RBD_WRITE_ZEROES_FLAG_THICK_PROVISION;
+    switch (request.type) {
+      case IoType::kRead:
+        code = rbd_aio_read(image_, request.offset_bytes, request.length_bytes, data, completion);
+        break;
+      case IoType::kWrite:
+        code = rbd_aio_write(image_, request.offset_bytes, request.length_bytes, data, completion);
+        break;
+      case IoType::kFlush:
+        code = rbd_aio_flush(image_, completion);
+        break;
+      case IoType::kDiscard:
+        code = rbd_aio_discard(image_, request.offset_bytes, request.length_bytes, completion);
+        break;
+      case IoType::kWriteZeroes:
+        code =
+            rbd_aio_write_zeroes(image_, request.offset_bytes, request.length_bytes, completion, zeroes, 0);
+        break;
+    }
+    if (code < 0) rbd_aio_release(completion);
+  }
+  if (code < 0) {
+    request.result = code;
+    request.list->push(request);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockDevice>> open_rbd_device(const RbdDeviceOptions& options) {
+  auto device = std::make_unique<RbdDevice>(options);
+  HANOK_CHECK(device->open());
+  return std::unique_ptr<BlockDevice>(std::move(device));
+}
+
+}  // namespace hanok::storage::target

@@ -1,0 +1,28 @@
+#pragma once
+// BlockDevice on an RBD image with exclusive lock, by librbd's asynchronous calls and without its cache: what
+// is answered is on the OSDs. While Ceph is gone requests wait.
+
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+#include "storage/target/block_device.h"
+
+namespace hanok::storage::target {
+
+struct RbdDeviceOptions {
+  std::string conf_path;         // ceph.conf
+  std::string client = "admin";  // without "client."
+  std::string pool, image;
+  bool read_only = false;
+  // Addresses of those who may hold the image's lock for this service, ourselves last. Whoever is in here and
+  // is not us is dead: the caller is the only live process that uses the file.
+  std::string owner_file;
+};
+
+// May block as long as the cluster does. A dead predecessor's lock is broken, which fences its writes that
+// are still under way; only then is the lock ours. kConflict: a live client holds it, or the image has no
+// exclusive lock; kNotFound; kUnavailable: the cluster does not answer.
+[[nodiscard]] Result<std::unique_ptr<BlockDevice>> open_rbd_device(const RbdDeviceOptions& options);
+
+}  // namespace hanok::storage::target
