@@ -68,11 +68,27 @@ class Namespace:
         self.lab.defer(lambda: stop(process))
         return process
 
-    def ping(self, address, count=3, seconds=1, size=56):
-        """How many of `count` echo requests were answered."""
-        out = self.run("ping", "-n", "-c", str(count), "-i", "0.1", "-W", str(seconds), "-s", str(size), address,
-                       check=False).stdout
-        return sum(1 for line in out.splitlines() if " bytes from " in line)
+    def ping(self, address, count=3, seconds=5, size=56):
+        """How many of `count` echo requests, one after the other, were answered within `seconds` each.
+
+        A ping of several requests gives up two round trips after its last one if any was answered, whatever -W says: on
+        a machine that stands still for a moment a late answer would be a lost one. The identifier keeps them one flow.
+        """
+        self.lab.pings += 1
+        one = ("ping", "-n", "-c", "1", "-e", str(self.lab.pings), "-W", str(seconds), "-s", str(size), address)
+        return sum(" bytes from " in self.run(*one, check=False, timeout=seconds + 30).stdout for _ in range(count))
+
+    def silent(self, address, count=2):
+        """No echo request is answered. What must not come is not waited for as long as what must."""
+        return self.ping(address, count, seconds=1) == 0
+
+    def iperf3(self, server, address, *options):
+        """A run of iperf3 to a server of its own in namespace `server`: one that still ends a run refuses the next."""
+        process = server.start("iperf3", "-s", "-1", "-B", address)
+        wait_for(lambda: process.poll() is not None or ":5201 " in server.run("ss", "-tln").stdout, "iperf3's server")
+        report = json.loads(self.run("iperf3", "-c", address, "-J", *options, timeout=60).stdout)
+        wait_for(lambda: process.poll() is not None, "the end of iperf3's server", 30)
+        return report["end"]
 
     def python(self, code, timeout=30):
         """Runs Python with scapy in the namespace; gives what it printed."""
@@ -169,7 +185,7 @@ class Lab:
     def __enter__(self):
         self.tag = f"{os.getpid():x}"
         self.folder = tempfile.mkdtemp(prefix="hanok-lab-")
-        self.cleanups, self.devices, self.planes = [], 0, []
+        self.cleanups, self.devices, self.planes, self.pings = [], 0, [], 0
         for program in ("ip", "ping", "ethtool"):
             expect(shutil.which(program), f"{program} is not installed")
         expect(os.geteuid() == 0, "only root can make namespaces")
