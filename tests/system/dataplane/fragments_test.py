@@ -23,9 +23,9 @@ with Lab() as lab:
             space.run("ip", "route", "add", "default", "via", "10.0.1.1")
 
     for name in ("one", "two"):
-        expect(spaces[name].ping("203.0.113.1", seconds=3) >= 2, f"no way out for {name}")
-        expect(spaces[name].ping("203.0.113.1", size=4000, seconds=3) == 3, f"fragments of {name}")
-    expect(spaces["outside"].ping("203.0.113.21", size=4000, seconds=3) == 3, "fragments to the floating IP")
+        expect(spaces[name].ping("203.0.113.1") >= 2, f"no way out for {name}")
+        expect(spaces[name].ping("203.0.113.1", size=4000) == 3, f"fragments of {name}")
+    expect(spaces["outside"].ping("203.0.113.21", size=4000) == 3, "fragments to the floating IP")
     # A later fragment alone leads nowhere.
     spaces["one"].send("Ether(src='fa:16:3e:00:00:01', dst='fa:16:3e:00:01:01') /"
                        " IP(src='10.0.1.11', dst='203.0.113.1', id=7, frag=100, proto=17) / Raw(b'x' * 100)")

@@ -34,7 +34,7 @@ with Lab() as lab:
     expect(refused.returncode == 1 and "/packet/src_mac" in refused.stdout, refused.stdout)
     expect(ask("trace", "none", *packet, check=False).returncode == 1, "a port that is not there is traced")
 
-    expect(one.ping("10.0.0.12", count=2) == 0, "the closed group lets ICMP in")
+    expect(one.silent("10.0.0.12"), "the closed group lets ICMP in")
     lines = ask("metrics").stdout.splitlines()
     samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     expect(samples['hanok_dataplane_up{kind="port",device="p1"}'] == "1", samples)

@@ -68,12 +68,12 @@ with Lab() as lab:
     expect(a.ping("2001:db8:2::12", size=3000) >= 2, "fragments do not pass")
 
     # TCP both ways through the gateway, addresses as they are; the other guest is closed from everywhere.
-    expect(a.ping("2001:db8:f::1", seconds=2) >= 2, "no way out")
+    expect(a.ping("2001:db8:f::1") >= 2, "no way out")
     expect(outside.ping("2001:db8:1::11") == 3, "no way in")
     outside.start("sh", "-c", "while true; do echo hello | nc -6 -lN 2001:db8:f::1 8080; done")
     got = wait_for(lambda: a.run("nc", "-w", "2", "2001:db8:f::1", "8080", check=False, input="").stdout, "TCP")
     expect("hello" in got, got)
-    expect(a.ping("2001:db8:1::13", count=2) == 0, "a closed port answers")
+    expect(a.silent("2001:db8:1::13"), "a closed port answers")
     expect(plane.drops("pc", "security_group_ingress") >= 2, f"drops: {plane.counters('pc')}")
 
     # A guest that plays the router, and one that lies about its address.

@@ -91,7 +91,7 @@ with Lab() as lab:
     capture = lab.capture("eth0", "icmp or vlan or udp port 4789", peer)
 
     # The first echo may be lost to the two sides' ARP for each other's VTEP.
-    wait_for(lambda: one.ping("10.0.0.12", count=1), "the first answer from behind Open vSwitch's VXLAN")
+    wait_for(lambda: one.ping("10.0.0.12", count=1, seconds=1), "the first answer from behind Open vSwitch's VXLAN")
     expect(one.ping("10.0.0.12", size=1422) == 3, "VXLAN: frames of the overlay's full MTU are lost")
     expect(peer.ping("10.0.0.11", size=1422) == 3, "VXLAN: the guest is not reached from Open vSwitch")
     expect(three.ping("10.1.0.12", size=1472) == 3, "VLAN: Open vSwitch's tagged port is not reached")
@@ -112,6 +112,6 @@ with Lab() as lab:
     before = plane.drops("wire", "unknown_segment")
     peer.run("ip", "neighbour", "replace", "10.0.0.11", "lladdr", "fa:16:3e:00:00:01", "dev", "tunnelled")
     peer.run("ip", "neighbour", "replace", "10.1.0.11", "lladdr", "fa:16:3e:00:00:03", "dev", "tagged")
-    expect(peer.ping("10.0.0.11", count=2) == 0, "a frame of VNI 101 reaches a guest of 100")
-    expect(peer.ping("10.1.0.11", count=2) == 0, "a frame of tag 11 reaches a guest of 10")
+    expect(peer.silent("10.0.0.11"), "a frame of VNI 101 reaches a guest of 100")
+    expect(peer.silent("10.1.0.11"), "a frame of tag 11 reaches a guest of 10")
     wait_for(lambda: plane.drops("wire", "unknown_segment") >= before + 4, f"unknown_segment: {plane.counters('wire')}")

@@ -38,11 +38,11 @@ with Lab() as lab:
     expect("ttl=63" in out, "a router takes one from the TTL:\n" + out)
 
     # Out by SNAT: the outside sees the router's address, and the answer finds back.
-    expect(a.ping("203.0.113.1", seconds=2) >= 2, "no way out by SNAT")
+    expect(a.ping("203.0.113.1") >= 2, "no way out by SNAT")
     outside.start("sh", "-c", "while true; do echo hello | nc -lN 203.0.113.1 8080; done")
     got = wait_for(lambda: a.run("nc", "-w", "2", "203.0.113.1", "8080", check=False, input="").stdout, "TCP by SNAT")
     expect("hello" in got, got)
-    expect(outside.ping("10.0.1.11", count=1) == 0, "the inside is reached by its own address")
+    expect(outside.silent("10.0.1.11", count=1), "the inside is reached by its own address")
     flows = plane.call("flows")["flows"]
     expect(any("203.0.113.1:8080" in flow["destination"] + flow["source"] for flow in flows), f"flows: {flows}")
 
@@ -53,7 +53,7 @@ with Lab() as lab:
     expect(outside.ping("203.0.113.20") == 3, "the floating IP is not reached")
     listener = outside.start("tcpdump", "-ni", "eth0", "-c", "1", "-w", lab.folder + "/out.pcap",
                              "icmp[0] == 8 and src 203.0.113.20")
-    wait_for(lambda: a.ping("203.0.113.1", count=1) and listener.poll() is not None,
+    wait_for(lambda: a.ping("203.0.113.1", count=1, seconds=1) and listener.poll() is not None,
              "what leaves has the floating IP as its source")
     outside.start("sh", "-c", "true")
     a.start("nc", "-lk", "2222")
@@ -62,5 +62,5 @@ with Lab() as lab:
            "TCP to the floating IP")
 
     plane.apply({"floating_ip": {"f": None}})
-    expect(outside.ping("203.0.113.20", count=2) == 0, "a floating IP that is gone answers")
-    expect(a.ping("203.0.113.1", seconds=2) >= 2, "SNAT does not take over again")
+    expect(outside.silent("203.0.113.20"), "a floating IP that is gone answers")
+    expect(a.ping("203.0.113.1") >= 2, "SNAT does not take over again")

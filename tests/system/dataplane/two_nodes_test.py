@@ -26,7 +26,7 @@ with Lab() as lab:
     from scapy.all import Dot1Q, ICMP
     from scapy.layers.vxlan import VXLAN
     overlay = lab.capture(ends[2], "udp port 4789")
-    expect(guests[0].ping("10.0.0.12", seconds=2) >= 2, "no ping over VXLAN")
+    expect(guests[0].ping("10.0.0.12") >= 2, "no ping over VXLAN")
     expect(guests[1].ping("10.0.0.11", size=1422) == 3, "no ping back over VXLAN")
     seen = wait_for(lambda: [frame for frame in frames(overlay) if frame.haslayer(ICMP)], "VXLAN frames on the wire")
     expect(all(frame[VXLAN].vni == 4242 for frame in seen), "another VNI on the wire")
@@ -34,7 +34,7 @@ with Lab() as lab:
     on_wire = lab.capture(ends[2], "vlan 77")
     for plane in planes:
         plane.apply({"network": {"n": network(vlan(77), mtu=1450)}})
-    expect(guests[0].ping("10.0.0.12", seconds=2) == 3, "no ping over VLAN")
+    expect(guests[0].ping("10.0.0.12") == 3, "no ping over VLAN")
     expect(guests[1].ping("10.0.0.11") == 3, "no ping back over VLAN")
     seen = wait_for(lambda: [frame for frame in frames(on_wire) if frame.haslayer(ICMP)], "tagged frames on the wire")
     expect(all(frame[Dot1Q].vlan == 77 and not frame.haslayer(VXLAN) for frame in seen), "another tag on the wire")

@@ -15,7 +15,7 @@ with Lab() as lab:
     plane = lab.dataplane(desired)
     out = lab.capture("eth0", "vlan", peer)
 
-    one.ping("10.0.0.12", count=1)
+    one.ping("10.0.0.12", count=1, seconds=1)
     from scapy.all import ICMP, Dot1Q, IP
 
     def tagged():
