@@ -67,32 +67,87 @@ hugepages_set() {
   fi
 }
 
-# Makes sure that as many pages as the node wants are free for it, and that a hugetlbfs is mounted.
+# Free pages are nobody's for the kernel. What a node was promised and does not use yet is written here, one file per node,
+# so that two nodes that start together are not promised the same pages.
+HUGEPAGES_PROMISES=/run/hanok-hugepages
+
+hugepages_promise() { echo "$HUGEPAGES_PROMISES/$(name_tag "$RUN")"; }
+
+# One node at a time counts pages and changes their number; fd 8 holds the lock.
+hugepages_lock() {
+  mkdir -p "$HUGEPAGES_PROMISES"
+  exec 8>"$HUGEPAGES_PROMISES/lock"
+  flock 8
+}
+hugepages_unlock() { exec 8>&-; }
+
+# How many of the free pages are promised to other nodes, whose data planes do not have them yet.
+hugepages_promised() {
+  local file run wanted pid used sum=0
+  for file in "$HUGEPAGES_PROMISES"/??????; do
+    [[ -f $file && $file != "$(hugepages_promise)" ]] || continue
+    read -r wanted run <"$file"
+    if [[ ! -d $run ]]; then # a node that went without `down`
+      rm -f "$file"
+      continue
+    fi
+    used=0
+    if pid=$(RUN=$run proc_pid hanok-dataplane); then
+      used=$(awk '$1 == "HugetlbPages:" {print int($2 / 2048)}' "/proc/$pid/status" 2>/dev/null) || used=0
+    fi
+    ((wanted <= ${used:-0})) || sum=$((sum + wanted - ${used:-0}))
+  done
+  echo "$sum"
+}
+
+# hugepages_free FOLDER: what is free and promised to nobody else.
+hugepages_free() {
+  local free
+  free=$(($(cat "$1/free_hugepages") - $(hugepages_promised)))
+  echo $((free > 0 ? free : 0))
+}
+
+# Adds what is missing of the pages that the node wants, and writes the promise down.
+hugepages_reserve() {
+  local folder=$1 wanted=$2 made=$3 free total added available
+  free=$(hugepages_free "$folder")
+  total=$(cat "$folder/nr_hugepages")
+  added=$((wanted > free ? wanted - free : 0))
+  if [[ ! -f $made ]] && ((added)); then # with it: a node that is up since before promises were written
+    # The kernel would take what it can and squeeze everything else out: ask only for what is surely there.
+    available=$(awk '$1 == "MemAvailable:" {print int($2 / 1024)}' /proc/meminfo)
+    ((added * 2 < available * 8 / 10)) ||
+      die "$added huge pages of 2 MiB are too many for $available MiB of available memory (--set hugepages=N)"
+    hugepages_set "$((total + added))"
+    free=$(hugepages_free "$folder")
+    # what came, not what was asked for: `down` gives back exactly this
+    echo "$(($(cat "$folder/nr_hugepages") - total))" >"$made"
+    if ((free < wanted)); then
+      hugepages_give_back "$folder" "$made"
+      die "only $free of $wanted huge pages could be reserved (--set hugepages=N, or free some memory)"
+    fi
+  fi
+  printf '%s %s\n' "$wanted" "$RUN" >"$(hugepages_promise)"
+}
+
+hugepages_give_back() {
+  local folder=$1 made=$2 total
+  rm -f "$(hugepages_promise)"
+  [[ -f $made ]] || return 0
+  total=$(($(cat "$folder/nr_hugepages") - $(cat "$made")))
+  echo "$((total > 0 ? total : 0))" >"$folder/nr_hugepages"
+  rm -f "$made"
+}
+
+# Makes sure that as many pages as the node wants are there for it alone, and that a hugetlbfs is mounted.
 hugepages_up() {
-  local wanted folder free total added available made=$RUN/made
-  wanted=$(setting hugepages)
+  local folder made=$RUN/made
   folder=$(hugepages_folder)
   mkdir -p "$made"
   [[ -d $folder ]] || die "this kernel has no 2 MiB pages"
-  if [[ ! -f $made/hugepages ]]; then
-    free=$(cat "$folder/free_hugepages")
-    total=$(cat "$folder/nr_hugepages")
-    added=$((wanted > free ? wanted - free : 0))
-    if ((added)); then
-      # The kernel would take what it can and squeeze everything else out: ask only for what is surely there.
-      available=$(awk '$1 == "MemAvailable:" {print int($2 / 1024)}' /proc/meminfo)
-      ((added * 2 < available * 8 / 10)) ||
-        die "$added huge pages of 2 MiB are too many for $available MiB of available memory (--set hugepages=N)"
-      hugepages_set "$((total + added))"
-      free=$(cat "$folder/free_hugepages")
-      # what came, not what was asked for: `down` gives back exactly this
-      echo "$(($(cat "$folder/nr_hugepages") - total))" >"$made/hugepages"
-      if ((free < wanted)); then
-        hugepages_down
-        die "only $free of $wanted huge pages could be reserved (--set hugepages=N, or free some memory)"
-      fi
-    fi
-  fi
+  hugepages_lock
+  [[ -f $(hugepages_promise) ]] || hugepages_reserve "$folder" "$(setting hugepages)" "$made/hugepages"
+  hugepages_unlock
   if ! grep -q ' hugetlbfs .*pagesize=2M' /proc/mounts; then
     mkdir -p "$RUN/huge"
     mount -t hugetlbfs -o pagesize=2M,mode=0700 none "$RUN/huge"
@@ -102,17 +157,14 @@ hugepages_up() {
 }
 
 hugepages_down() {
-  local folder made=$RUN/made total
-  folder=$(hugepages_folder)
+  local made=$RUN/made
   if [[ -f $made/hugetlbfs ]]; then
     umount "$RUN/huge" 2>/dev/null || warn "$RUN/huge is busy and stays mounted"
     rm -f "$made/hugetlbfs"
   fi
-  if [[ -f $made/hugepages ]]; then
-    total=$(($(cat "$folder/nr_hugepages") - $(cat "$made/hugepages")))
-    echo "$((total > 0 ? total : 0))" >"$folder/nr_hugepages"
-    rm -f "$made/hugepages"
-  fi
+  hugepages_lock
+  hugepages_give_back "$(hugepages_folder)" "$made/hugepages"
+  hugepages_unlock
 }
 
 hugepages_status() {

@@ -8,12 +8,15 @@ for part in lib host; do
 done
 cleanup() {
   external_down
-  hugepages_down
+  for RUN in "$work/run" "$work/other" "$work/third"; do hugepages_down; done
 }
 
 tag=t$$
 node_open "$work/node" name="$tag" run="$work/run" hugepages=8 external_cidr=198.51.100.0/24 external_gateway=198.51.100.1
 node_create
+# Promises of the machine's nodes are theirs.
+# shellcheck disable=SC2034 # read by hugepages_up
+HUGEPAGES_PROMISES=$work/promises
 pages() { cat "$(hugepages_folder)/nr_hugepages"; }
 
 # More than is free now, so that some must be added.
@@ -24,6 +27,29 @@ hugepages_up >/dev/null
 expect "reserved pages" "$(pages)" "$((before + 8))"
 hugepages_up >/dev/null
 expect "reserved pages, asked twice" "$(pages)" "$((before + 8))"
+
+# Free pages that another node was promised are not for this one, though its data plane has not come for them yet.
+other() {
+  (
+    # shellcheck disable=SC2034 # read by hugepages_up
+    RUN=$work/other
+    "$@" >/dev/null
+  )
+}
+# Two that start together, and one after them: each gets its own.
+RUN=$work/third hugepages_up >/dev/null &
+third=$!
+other hugepages_up
+wait "$third" || fail "the third node gets no pages"
+expect "pages of three nodes" "$(pages)" "$((before + 8 + 2 * SETTINGS[hugepages]))"
+other hugepages_down
+RUN=$work/third hugepages_down
+expect "pages after two went" "$(pages)" "$((before + 8))"
+# A node that is gone without a word takes its promise with it.
+other hugepages_up
+rm -rf "$work/other"
+expect "pages promised to a node that is gone" "$(hugepages_promised)" 0
+echo "$((before + 8))" >"$(hugepages_folder)/nr_hugepages"
 hugepages_down
 expect "pages after down" "$(pages)" "$before"
 # shellcheck disable=SC2034 # read by setting()
