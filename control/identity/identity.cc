@@ -183,9 +183,9 @@ class IdentityService final : public Identity {
 }  // namespace
 
 Result<std::unique_ptr<Identity>> make_identity(store::Database& database, const Clock& clock,
-                                                Settings settings) {
+                                                const Settings& settings) {
   HANOK_TRY(keys, KeyRepository::open(settings.fernet_keys));
-  auto out = std::make_unique<IdentityService>(database, clock, std::move(settings), std::move(keys));
+  auto out = std::make_unique<IdentityService>(database, clock, settings, std::move(keys));
   HANOK_CHECK(out->start());
   return std::unique_ptr<Identity>(std::move(out));
 }

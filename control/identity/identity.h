@@ -48,6 +48,6 @@ class Identity : public http::Authenticator {
 // Makes the default domain, the roles, the project and user `admin`, and the keys where they are missing.
 // `database` and `clock` must outlive it.
 [[nodiscard]] Result<std::unique_ptr<Identity>> make_identity(store::Database& database, const Clock& clock,
-                                                              Settings settings);
+                                                              const Settings& settings);
 
 }  // namespace hanok::identity

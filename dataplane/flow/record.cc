@@ -6,15 +6,15 @@
 namespace hanok::dataplane {
 namespace {
 
-// Where the L4 checksum is, and whether there is one (a UDP checksum of zero is none; RFC 768).
-std::uint8_t* l4_checksum_field(std::uint8_t* l4, const Parsed& parsed) {
+// Where in the L4 header its checksum is; 0 where there is none (as a UDP checksum of zero says; RFC 768).
+std::size_t l4_checksum_offset(const std::uint8_t* l4, const Parsed& parsed) {
   switch (parsed.protocol) {
     case protocol::kTcp:
-      return l4 + 16;
+      return 16;
     case protocol::kUdp:
-      return load16(l4 + 6) != 0 ? l4 + 6 : nullptr;
+      return load16(l4 + 6) != 0 ? 6 : 0;
     default:
-      return nullptr;
+      return 0;
   }
 }
 
@@ -30,7 +30,8 @@ void run_l4(const Program& program, std::uint8_t* l4, const Parsed& parsed) {
       set_icmp_identifier(l4, program.new_destination_port);
     return;
   }
-  if (std::uint8_t* field = l4_checksum_field(l4, parsed)) {
+  if (const std::size_t offset = l4_checksum_offset(l4, parsed); offset != 0) {
+    std::uint8_t* field = l4 + offset;
     apply_delta(field, program.l4_delta);
     if (parsed.protocol == protocol::kUdp && load16(field) == 0) store16(field, 0xffff);
   }

@@ -175,7 +175,7 @@ struct SegmentKey {
 struct ObjectRef {
   std::uint32_t kind;  // Kind
   Handle handle;
-  auto operator<=>(const ObjectRef&) const = default;
+  auto operator<=>(const ObjectRef&) const = default;  // NOLINT(modernize-use-nullptr): means its own 0
 };
 inline ObjectRef ref(Kind kind, Handle handle) {
   return {static_cast<std::uint32_t>(kind), handle};

@@ -3,8 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-
 class PortForwardings : public NetworkTest {
  protected:
   PortForwardings() {
@@ -19,7 +17,7 @@ class PortForwardings : public NetworkTest {
     path = "/v2.0/floatingips/" + floating;
     forwardings = path + "/port_forwardings";
   }
-  Json body(Json more = Json::object()) const {
+  Json body(const Json& more = Json::object()) const {
     Json out = {{"protocol", "tcp"},
                 {"external_port", 2222},
                 {"internal_port", 22},

@@ -3,8 +3,6 @@
 namespace hanok::network {
 namespace {
 
-using http::Method;
-
 class Qos : public NetworkTest {
  protected:
   Qos() {
@@ -24,7 +22,7 @@ class Qos : public NetworkTest {
   Json add_rule(const std::string& type, Json rule) {
     const http::Caller before = caller;
     be("operator", true);
-    const Json made = post(path() + "/" + type + "s", {{type, std::move(rule)}})[type];
+    Json made = post(path() + "/" + type + "s", {{type, std::move(rule)}})[type];
     caller = before;
     return made;
   }

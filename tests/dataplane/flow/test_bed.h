@@ -247,7 +247,7 @@ class TestBed : public ::testing::Test, public Output {
 
   // Sends one frame in; what came out since is returned. `expected_drops` are all that may be counted by it.
   std::vector<Sent> send(const std::string& in, const Bytes& bytes,
-                         std::map<std::string, int> expected_drops = {}) {
+                         const std::map<std::string, int>& expected_drops = {}) {
     const auto before = drops();
     Packet* packet = pool.allocate(static_cast<std::uint16_t>(bytes.size()));
     std::memcpy(packet->data, bytes.data(), bytes.size());
@@ -257,8 +257,8 @@ class TestBed : public ::testing::Test, public Output {
     return sent;
   }
   std::vector<Sent> send(const std::string& in, const Frame& frame,
-                         std::map<std::string, int> expected_drops = {}) {
-    return send(in, frame.bytes(), std::move(expected_drops));
+                         const std::map<std::string, int>& expected_drops = {}) {
+    return send(in, frame.bytes(), expected_drops);
   }
   // The one frame that came out, and by the device named.
   Bytes one(const std::vector<Sent>& all, const std::string& by) {

@@ -31,7 +31,7 @@ Bytes six() {
 // Makes the IPv4 header checksum right again.
 Bytes sealed(Bytes bytes) {
   store16(&bytes[24], 0);
-  store16(&bytes[24], checksum(&bytes[14], (bytes[14] & 15U) * 4U));
+  store16(&bytes[24], checksum(&bytes[14], (bytes[14] & std::size_t{15}) * 4));
   return bytes;
 }
 Bytes with(Bytes bytes, std::size_t at, std::uint8_t value) {

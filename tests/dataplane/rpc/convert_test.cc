@@ -73,7 +73,7 @@ TEST_F(ConvertTest, NullDeletesInChangesAndNowhereElse) {
 }
 
 TEST_F(ConvertTest, PathsLeadToTheField) {
-  const auto port = [](Json fields) {
+  const auto port = [](const Json& fields) {
     Json one = {{"network", "n"}, {"mac", "fa:16:3e:00:00:01"}};
     one.update(fields);
     return Json{{"port", {{"a/b~c", one}}}};

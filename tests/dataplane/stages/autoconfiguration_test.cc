@@ -88,9 +88,10 @@ class Autoconfiguration : public TestBed {
               0);
     out.flags = bytes[59];
     out.seconds = load16(&bytes[60]);
-    for (std::size_t at = 70; at < bytes.size(); at += bytes[at + 1] * 8U) {
-      out.options[bytes[at]] = Bytes(bytes.begin() + static_cast<std::ptrdiff_t>(at),
-                                     bytes.begin() + static_cast<std::ptrdiff_t>(at + bytes[at + 1] * 8U));
+    for (std::size_t at = 70; at < bytes.size(); at += std::size_t{bytes[at + 1]} * 8) {
+      out.options[bytes[at]] =
+          Bytes(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                bytes.begin() + static_cast<std::ptrdiff_t>(at + std::size_t{bytes[at + 1]} * 8));
       if (bytes[at + 1] == 0) break;
     }
     return out;

@@ -213,7 +213,7 @@ TEST_F(Nat, ErrorsOfForwardedConnectionsAreTranslatedBothWays) {
 }
 
 TEST_F(Nat, WrongForwardingsAreRefusedWithAPath) {
-  const auto refused = [&](PortForwardingState forward, std::optional<std::string> whole = {}) {
+  const auto refused = [&](PortForwardingState forward, const std::optional<std::string>& whole = {}) {
     StateDocument change;
     change.floating_ip["f"] =
         FloatingIpState{"r", whole, std::nullopt, "public", "203.0.113.20", {forward, forward}};

@@ -16,7 +16,7 @@ class Qos : public TestBed {
   void set(const char* id, std::optional<QosState> qos) {
     StateDocument change;
     change.port[id] = tables->data().ports.named(id)->state;
-    change.port[id]->qos = std::move(qos);
+    change.port[id]->qos = qos;
     apply(change);
   }
   static Frame a_to_b(std::size_t payload = 958) {  // 1,000 bytes as a frame
