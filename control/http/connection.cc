@@ -18,10 +18,8 @@ namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
 
 constexpr auto kIdleTimeout = std::chrono::seconds(75);
-constexpr auto kTransferTimeout = std::chrono::seconds(120);
 constexpr std::size_t kMaxHeaderBytes = 64U << 10U;
 constexpr std::size_t kMaxDrainBytes = 64U << 20U;
-constexpr std::size_t kChunkBytes = 256U << 10U;
 const beast::error_category& kHttpErrors = bhttp::make_error_code(bhttp::error::end_of_stream).category();
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
@@ -64,14 +62,6 @@ class InFlight {
  private:
   unsigned& count_;
 };
-
-template <typename Body>
-void set_headers(bhttp::response<Body>& out, const Response& response, bool keep) {
-  out.version(11);
-  out.result(static_cast<unsigned>(response.status));
-  for (const auto& [name, value] : response.headers) out.set(name, value);
-  out.keep_alive(keep);
-}
 
 }  // namespace
 
@@ -216,11 +206,6 @@ asio::awaitable<bool> Connection::read_some(Parser& parser, std::string& chunk) 
   co_return !error;
 }
 
-asio::awaitable<void> Connection::write_continue() {
-  bhttp::response<bhttp::empty_body> out(bhttp::status::continue_, 11);
-  co_await bhttp::async_write(stream_, out, kTuple);
-}
-
 asio::awaitable<void> Connection::refuse_unparsed(beast::error_code error) {
   Request request;
   request.request_id = "req-" + new_uuid();
@@ -240,68 +225,6 @@ asio::awaitable<bool> Connection::write_refusal(ErrorCode code, const char* mess
   error.message = message;
   Response response = dispatcher_.refuse(error, request);
   co_return co_await write(std::move(response), request, keep);
-}
-
-asio::awaitable<bool> Connection::write(Response response, const Request& request, bool keep) {
-  log(response, request);
-  stream_.expires_after(kTransferTimeout);
-  if (response.source) co_return co_await write_source(response, request, keep);
-  bhttp::response<bhttp::string_body> out;
-  set_headers(out, response, keep);
-  if (!response.content_type.empty()) {
-    out.body() = std::move(response.text);
-    out.set(bhttp::field::content_type, response.content_type);
-  } else if (!response.body.is_null()) {
-    out.body() = dump_json(response.body);
-    if (out.find(bhttp::field::content_type) == out.end())
-      out.set(bhttp::field::content_type, "application/json");
-  }
-  const bool no_body = response.status == 204 || response.status == 304;
-  if (!no_body) out.content_length(out.body().size());
-  if (request.method == Method::kHead) out.body().clear();  // its length stays
-  auto [error, sent] = co_await bhttp::async_write(stream_, out, kTuple);
-  co_return keep && !error;
-}
-
-asio::awaitable<bool> Connection::write_source(Response& response, const Request& request, bool keep) {
-  bhttp::response<bhttp::buffer_body> out;
-  set_headers(out, response, keep);
-  out.set(bhttp::field::content_type,
-          response.content_type.empty() ? "application/octet-stream" : response.content_type);
-  if (response.source_bytes) {
-    out.content_length(*response.source_bytes);
-  } else {
-    out.chunked(true);
-  }
-  out.body().more = request.method != Method::kHead;
-  out.body().data = nullptr;
-  bhttp::response_serializer<bhttp::buffer_body> serializer(out);
-  auto [header_error, header_sent] = co_await bhttp::async_write_header(stream_, serializer, kTuple);
-  if (header_error || request.method == Method::kHead) co_return keep && !header_error;
-  std::string chunk(kChunkBytes, '\0');
-  while (true) {
-    // optional: co_spawn wants a type with a default
-    const auto read = co_await asio::co_spawn(
-        services_.workers,
-        [&]() -> asio::awaitable<std::optional<Result<std::size_t>>> {
-          co_return response.source(chunk.data(), chunk.size());
-        },
-        asio::use_awaitable);
-    const Result<std::size_t>& got = *read;
-    if (!got.ok()) {  // the status is sent: breaking the connection is the only way left to say that it is
-                      // not whole
-      spdlog::error("[{}] the answer was cut off: {}", request.request_id, got.error().message);
-      co_return false;
-    }
-    out.body().data = *got == 0 ? nullptr : chunk.data();
-    out.body().size = *got;
-    out.body().more = *got != 0;
-    stream_.expires_after(kTransferTimeout);
-    auto [error, sent] = co_await bhttp::async_write(stream_, serializer, kTuple);
-    if (error == bhttp::error::need_buffer) error = {};
-    if (error) co_return false;
-    if (*got == 0) co_return keep;
-  }
 }
 
 void Connection::log(const Response& response, const Request& request) const {

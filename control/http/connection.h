@@ -1,7 +1,7 @@
 #pragma once
 // One client's connection: requests in, answers out, one after the other (HTTP/1.1, RFC 9112). Sees Beast, so
-// only server.cc and connection.cc include this. Runs on the event loop's thread; handlers run on the
-// workers.
+// only server.cc and the two files of connections include this. Runs on the event loop's thread; handlers run
+// on the workers.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -41,6 +41,9 @@ class Connection {
   template <typename T>
   using awaitable = boost::asio::awaitable<T>;
   using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
+  using Serializer = boost::beast::http::response_serializer<boost::beast::http::buffer_body>;
+  static constexpr auto kTransferTimeout = std::chrono::seconds(120);
+  static constexpr std::size_t kChunkBytes = 256U << 10U;
 
   awaitable<bool> serve_one();  // true: another request may follow
   [[nodiscard]] Request read_header(const Parser& parser) const;
@@ -48,12 +51,15 @@ class Connection {
   awaitable<bool> serve_stream(const Dispatcher::Plan& plan, Request& request, Parser& parser);
   awaitable<void> drain(Parser& parser);
   awaitable<bool> read_some(Parser& parser, std::string& chunk);
-  awaitable<void> write_continue();
   awaitable<void> refuse_unparsed(boost::beast::error_code error);
   awaitable<bool> write_refusal(ErrorCode code, const char* message, const Request& request, bool keep);
+  void log(const Response& response, const Request& request) const;
+
+  // connection_write.cc; false: the connection ends.
+  awaitable<void> write_continue();
+  awaitable<bool> send(Serializer& serializer);
   awaitable<bool> write(Response response, const Request& request, bool keep);
   awaitable<bool> write_source(Response& response, const Request& request, bool keep);
-  void log(const Response& response, const Request& request) const;
 
   boost::beast::basic_stream<boost::asio::generic::stream_protocol> stream_;
   boost::beast::flat_buffer buffer_;

@@ -24,7 +24,7 @@ StateDocument base() {
 
 PortState port(unsigned number, bool local = true) {
   PortState state;
-  char mac[18];
+  char mac[24];
   std::snprintf(mac, sizeof mac, "fa:16:3e:00:%02x:%02x", number / 256, number % 256);
   state.network = "net";
   state.mac = mac;
