@@ -25,7 +25,7 @@ Hanok: an OpenStack-style networking and storage node on one machine.
   ./hanok down [--purge]       stop all that `up` started; with --purge also remove the state
   ./hanok status               what runs, where, and whether it is healthy (exit status 0: it is)
   ./hanok test [WHAT]          build and test; WHAT is unit, system, long, sanitize, tidy, interop or all
-  ./hanok perf SUITE           measure; SUITE is packet, volume or api
+  ./hanok perf packet          measure the packet engine beside Open vSwitch
   ./hanok build [PRESET]       only build; PRESET is release (default), debug or asan
   ./hanok ceph|libvirt ACTION  up, down or status of one part alone
   ./hanok trace PORT K=V...    what each stage of the data plane decides about a described packet, and why
@@ -88,9 +88,10 @@ TEXT
 
 help_perf() {
   cat <<'TEXT'
-./hanok perf packet|volume|api [--json FILE] [--quick]
+./hanok perf packet [--json FILE] [--quick]
 
-Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document.
+Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document. The suites
+`volume` and `api` are not written yet.
 `./hanok perf packet --help` tells the scenarios and what else can be chosen. What the figures mean: docs/performance.md.
 TEXT
 }

@@ -17,6 +17,7 @@
 
 #include "storage/target/bus_error.h"
 #include "storage/target/vhost/session.h"
+#include "storage/target/vhost/wake.h"
 
 namespace hanok::storage::target {
 namespace {
@@ -156,6 +157,7 @@ Status VhostExport::listen(const VolumeSpec& spec, bool read_only) {
       rte_vhost_driver_callback_register(path, &kOperations) != 0 || rte_vhost_driver_start(path) != 0) {
     return unavailable(path_ + ": cannot listen");
   }
+  wake_vhost_thread(path_);
   return {};
 }
 
