@@ -1,9 +1,9 @@
 #pragma once
 // How often a guest's device is polled when what it sends is dear: frames that take the stages cost many
 // times what those with a record cost, and a worker that serves all devices in turn would give most of its
-// time to the guest that floods. While other devices have frames waiting, the stages may take a sixteenth of
-// the worker's time for one guest; it waits for 31 times as long as its burst took, and the frames that
-// it sends meanwhile wait, or are lost, in its own queue. Alone, a guest gets all.
+// time to the guest that floods. While other devices have frames waiting, the stages may take 1/kShare of
+// the worker's time for one guest; it waits for kShare - 1 times as long as its burst took, and the frames
+// that it sends meanwhile wait, or are lost, in its own queue. Alone, a guest gets all.
 //
 // Uplinks are not held back: what comes by them is many guests'. Times are in cycles of the worker's clock.
 
