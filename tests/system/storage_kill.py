@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """hanok-storage is killed (-9) and started again during verified writes: no acknowledged write is lost or corrupt.
 A kill that falls into the recovery from the one before is part of the test: fewer reconnects than kills are right.
-Environment: HANOK_BIN and HANOK_STATE as for the other stories; KILLS (5); CEPH_CONF for another cluster.
+Environment: HANOK_BIN and HANOK_STATE as for the other stories; KILLS (8); CEPH_CONF for another cluster.
 """
 
 import json
@@ -23,7 +23,7 @@ GUEST = os.path.join(BIN, "..", "tests", "blk_client")
 CONF = os.environ.get("CEPH_CONF") or os.path.join(os.environ.get("HANOK_STATE", "/var/lib/hanok"), "ceph", "ceph.conf")
 CLIENT = "hanok"
 POOL = "volumes"
-KILLS = int(os.environ.get("KILLS", "5"))
+KILLS = int(os.environ.get("KILLS", "8"))
 IMAGE = f"kill-loop-{os.getpid()}"
 MIB = 1 << 20
 
