@@ -40,7 +40,7 @@ asio::awaitable<void> Connection::write_continue() {
   co_await asio::async_write(stream_, asio::buffer(kContinue), kTuple);
 }
 
-// What is in the serializer's body so far, and the header before it.
+// What is in the serializer's body so far, and the header if it has not gone yet.
 asio::awaitable<bool> Connection::send(Serializer& serializer) {
   stream_.expires_after(kTransferTimeout);
   auto [error, sent] = co_await bhttp::async_write(stream_, serializer, kTuple);
@@ -65,8 +65,8 @@ asio::awaitable<bool> Connection::write(Response response, const Request& reques
   if (request.method == Method::kHead) text.clear();  // its length stays
   set_body(out, text.data(), text.size(), false);
   Serializer serializer(out);
-  const bool sent = co_await send(serializer);
-  co_return keep&& sent;
+  if (!co_await send(serializer)) co_return false;
+  co_return keep;
 }
 
 asio::awaitable<bool> Connection::write_source(Response& response, const Request& request, bool keep) {
@@ -81,9 +81,9 @@ asio::awaitable<bool> Connection::write_source(Response& response, const Request
   }
   set_body(out, nullptr, 0, !head);
   Serializer serializer(out);
-  serializer.split(head);  // the header alone, even of a chunked answer
-  const bool begun = co_await send(serializer);
-  if (!begun || head) co_return keep&& begun;
+  stream_.expires_after(kTransferTimeout);
+  const auto [error, sent] = co_await bhttp::async_write_header(stream_, serializer, kTuple);
+  if (error || head) co_return keep && !error;
   std::string chunk(kChunkBytes, '\0');
   while (true) {
     // optional: co_spawn wants a type with a default
@@ -100,8 +100,8 @@ asio::awaitable<bool> Connection::write_source(Response& response, const Request
       co_return false;
     }
     set_body(out, chunk.data(), *got, *got != 0);
-    const bool sent = co_await send(serializer);
-    if (!sent) co_return false;
+    const bool went = co_await send(serializer);
+    if (!went) co_return false;
     if (*got == 0) co_return keep;
   }
 }
