@@ -100,12 +100,9 @@ hugepages_promised() {
   echo "$sum"
 }
 
-# hugepages_free FOLDER: what is free and promised to nobody else.
-hugepages_free() {
-  local free
-  free=$(($(cat "$1/free_hugepages") - $(hugepages_promised)))
-  echo $((free > 0 ? free : 0))
-}
+# hugepages_free FOLDER: what is free and promised to nobody else. Negative where somebody took pages that were promised: who
+# comes next makes up for them, since it could not tell them from its own.
+hugepages_free() { echo $(($(cat "$1/free_hugepages") - $(hugepages_promised))); }
 
 # Adds what is missing of the pages that the node wants, and writes the promise down.
 hugepages_reserve() {
@@ -124,7 +121,7 @@ hugepages_reserve() {
     echo "$(($(cat "$folder/nr_hugepages") - total))" >"$made"
     if ((free < wanted)); then
       hugepages_give_back "$folder" "$made"
-      die "only $free of $wanted huge pages could be reserved (--set hugepages=N, or free some memory)"
+      die "only $((free > 0 ? free : 0)) of $wanted huge pages could be reserved (--set hugepages=N, or free some memory)"
     fi
   fi
   printf '%s %s\n' "$wanted" "$RUN" >"$(hugepages_promise)"

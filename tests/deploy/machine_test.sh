@@ -45,6 +45,12 @@ expect "pages of three nodes" "$(pages)" "$((before + 8 + 2 * SETTINGS[hugepages
 other hugepages_down
 RUN=$work/third hugepages_down
 expect "pages after two went" "$(pages)" "$((before + 8))"
+# Pages that somebody took from those promised are missing to neither.
+echo "$((before + 4))" >"$(hugepages_folder)/nr_hugepages"
+other hugepages_up || fail "pages that somebody else took are missing to the next node"
+expect "pages after some were taken" "$(pages)" "$((before + 8 + SETTINGS[hugepages]))"
+other hugepages_down
+echo "$((before + 8))" >"$(hugepages_folder)/nr_hugepages"
 # A node that is gone without a word takes its promise with it.
 other hugepages_up
 rm -rf "$work/other"
