@@ -6,6 +6,7 @@ import statistics
 import captures
 import scenarios
 from machine import Missing, wait_for
+from turns import each_turn, ratios
 
 EXCHANGES = 512
 SERVER, LEASE_S = "10.0.0.1", 86400
@@ -84,39 +85,29 @@ def transactions(machine, systems, options, result):
     asked = list(questions())
     path = os.path.join(machine.folder, "dhcp.pcap")
     captures.write(path, asked)
-    rates = {}
     for system in systems:
         entry = result["systems"].setdefault(system.name, {})
         try:
             entry["answers_compared"] = check_answers(answers_in_file(system, path, len(asked)))
         except (RuntimeError, Missing) as error:
             entry["void"] = str(error)
-    for _ in range(options.rounds):
-        for system in systems:
-            entry = result["systems"][system.name]
-            if "void" in entry:
-                continue
-            try:
-                system.start_answering(Dhcp(), path, len(asked))
-                system.measure(0.1)  # caches warm up
-                packets, cpu_ns, _ = system.measure(options.seconds)
-                known = rates.setdefault(system.name, [])
-                known.append(packets / 2 * 1e9 / cpu_ns)
-                entry.update({"transactions_per_s": round(statistics.median(known)),
-                              "transactions_per_s_min": round(min(known)), "transactions_per_s_max": round(max(known)),
-                              "cycles_per_transaction": round(machine.tsc_hz / statistics.median(known)),
-                              "rounds": len(known)})
-                if lost := system.lost():
-                    entry["void"] = f"questions were refused: {lost}"
-            except (RuntimeError, Missing) as error:
-                entry["void"] = str(error)
-            finally:
-                system.stop()
+
+    def one(system, rates):
+        try:
+            system.start_answering(Dhcp(), path, len(asked))
+            system.measure(0.1)  # caches warm up
+            packets, cpu_ns, _ = system.measure(options.seconds)
+            rates.append(packets / 2 * 1e9 / cpu_ns)
+            lost = system.lost()
+        finally:
+            system.stop()
+        figures = {"transactions_per_s": round(statistics.median(rates)),
+                   "transactions_per_s_min": round(min(rates)), "transactions_per_s_max": round(max(rates)),
+                   "cycles_per_transaction": round(machine.tsc_hz / statistics.median(rates))}
+        return {**figures, "void": f"questions were refused: {lost}"} if lost else figures
+    each_turn(systems, options, result, one)
     os.unlink(path)
-    if "hanok" in result["systems"] and "other" in result["systems"]:
-        ours, other = (result["systems"][name].get("transactions_per_s") for name in ("hanok", "other"))
-        if ours and other:
-            result["ratios"] = {"hanok/other": round(ours / other, 2)}
+    result["ratios"] = ratios(result, "transactions_per_s")
 
 
 def answers_in_file(system, path, count):

@@ -10,6 +10,7 @@ import time
 
 import scenarios
 from machine import Missing, run, wait_for
+from turns import each_turn, ratios
 
 CONNECTIONS = 200000
 FRAMES = 20000  # there and back, of a turn of vhost-latency
@@ -137,32 +138,6 @@ def turn(machine, system, binary, mode, count):
     if figures["lost"] > count // 100:
         raise RuntimeError(f"{figures['lost']} of {count} were lost")
     return figures
-
-
-def each_turn(systems, options, result, one):
-    """`one(system, turns)` gives what the entry becomes, by all turns so far."""
-    turns = {}
-    for system in systems:
-        result["systems"].setdefault(system.name, {})
-    for _ in range(options.rounds):
-        for system in systems:
-            entry = result["systems"][system.name]
-            if "void" in entry:
-                continue
-            try:
-                known = turns.setdefault(system.name, [])
-                entry.update(one(system, known), rounds=len(known))
-            except (RuntimeError, Missing) as error:
-                entry["void"] = str(error)
-                system.stop()
-
-
-def ratios(result, metric, less_is_better=False):
-    good = {name: one[metric] for name, one in result["systems"].items() if "void" not in one and one.get(metric)}
-    if "hanok" not in good:
-        return {}
-    return {f"hanok/{name}": round(other / good["hanok"] if less_is_better else good["hanok"] / other, 2)
-            for name, other in good.items() if name != "hanok"}
 
 
 def latency(machine, systems, options, result):

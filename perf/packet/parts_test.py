@@ -107,9 +107,9 @@ class AbsentPeers(unittest.TestCase):
         self.assertEqual(said.call_count, 2)
 
     def test_are_no_win(self):
-        import guests
+        import turns
         result = {"systems": {"hanok": {"us": 1.0}, "ovs-dpdk": {"void": "not there", "us": 9.0}}}
-        self.assertEqual(guests.ratios(result, "us", less_is_better=True), {})
+        self.assertEqual(turns.ratios(result, "us", less_is_better=True), {})
 
 
 class Answers(unittest.TestCase):

@@ -8,6 +8,7 @@ import scenarios
 import verify
 from hanok import Hanok
 from machine import Missing
+from turns import each_turn, ratios
 
 NEW_FLOWS = 240000  # Open vSwitch has buffers for no more
 PORTS = 10000
@@ -53,7 +54,6 @@ def setup_rate(machine, systems, options, result):
     result.update({"scenario": "setup-rate", "flows": flows, "frames": "64", "systems": {}})
     path = os.path.join(machine.folder, "setup-rate.pcap")
     captures.write(path, captures.make(flows, "64", scenario.generator()))
-    rates = {}
     few = os.path.join(machine.folder, "setup-rate-few.pcap")
     captures.write(few, captures.make(1000, "64", scenario.generator()))
     for system in systems:
@@ -64,25 +64,16 @@ def setup_rate(machine, systems, options, result):
                 lambda sink, system=system: system.start(scenario, few, 1000, 1000, sink=sink))
         except (RuntimeError, verify.Wrong, Missing) as error:
             entry["void"] = str(error)
-    for _ in range(options.rounds):
-        for system in systems:
-            entry = result["systems"][system.name]
-            if "void" in entry:
-                continue
-            try:
-                rates.setdefault(system.name, []).append(one_turn(system, scenario, path, flows))
-                known = rates[system.name]
-                entry.update({"flows_per_s": round(statistics.median(known)), "flows_per_s_min": round(min(known)),
-                              "flows_per_s_max": round(max(known)), "rounds": len(known)})
-            except (RuntimeError, Missing) as error:
-                entry["void"] = str(error)
+
+    def one(system, rates):
+        rates.append(one_turn(system, scenario, path, flows))
+        return {"flows_per_s": round(statistics.median(rates)), "flows_per_s_min": round(min(rates)),
+                "flows_per_s_max": round(max(rates))}
+    each_turn(systems, options, result, one)
     os.unlink(path)
-    good = {name: one["flows_per_s"] for name, one in result["systems"].items() if "void" not in one}
-    if "hanok" in good:
-        result["ratios"] = {f"hanok/{name}": round(good["hanok"] / rate, 2) for name, rate in good.items()
-                            if name != "hanok"}
-        if "hanok/ovs-dpdk" in result["ratios"]:
-            result.update({"target": 5.0, "target_met": result["ratios"]["hanok/ovs-dpdk"] >= 5.0})
+    result["ratios"] = ratios(result, "flows_per_s")
+    if "hanok/ovs-dpdk" in result["ratios"]:
+        result.update({"target": 5.0, "target_met": result["ratios"]["hanok/ovs-dpdk"] >= 5.0})
 
 
 def state_of_ports(count):
