@@ -94,7 +94,6 @@ void Target::serve(Volume& volume) {
   served.reset();
   lock.lock();
   volume.state = State::kGone;
-  volume.ended = true;
   changed_.notify_all();
 }
 
@@ -122,7 +121,7 @@ bool Target::open_once(Volume& volume) {
 // With the mutex held: forgets volumes whose threads have ended.
 void Target::reap() {
   std::erase_if(volumes_, [](const auto& item) {
-    if (!item.second->ended) return false;
+    if (item.second->state != State::kGone) return false;
     item.second->thread.join();
     return true;
   });
@@ -143,8 +142,9 @@ Status Target::attach(const VolumeSpec& spec, std::int64_t wait_ms) {
     return conflict(name + ": attached with other values; detach it first");
   }
   Volume& volume = *volumes_.at(name);
-  const bool in_time = changed_.wait_for(lock, std::chrono::milliseconds(wait_ms),
-                                         [&] { return volume.state == State::kServed || volume.ended; });
+  const bool in_time = changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] {
+    return volume.state == State::kServed || volume.state == State::kGone;
+  });
   if (!in_time) {
     volume.lasting = true;
     return Error{ErrorCode::kTimeout, name + ": still being opened", {}};
@@ -165,7 +165,8 @@ Status Target::detach(const std::string& name, bool force, std::int64_t wait_ms)
   unlink(file_of(volume.spec).c_str());
   volume.close = true;
   changed_.notify_all();
-  if (!changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return volume.ended; })) {
+  if (!changed_.wait_for(lock, std::chrono::milliseconds(wait_ms),
+                         [&] { return volume.state == State::kGone; })) {
     return Error{ErrorCode::kTimeout, name + ": still being closed", {}};
   }
   reap();

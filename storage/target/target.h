@@ -70,12 +70,11 @@ class Target {
   void for_each(const std::function<void(const std::string& name, const VolumeStats& stats)>& visit) const;
 
  private:
-  enum class State : std::uint8_t { kOpening, kServed, kClosing, kGone };
+  enum class State : std::uint8_t { kOpening, kServed, kClosing, kGone };  // kGone: its thread is done
   struct Volume {
     VolumeSpec spec;
     State state = State::kOpening;
     bool lasting = false;  // is tried again after a failure
-    bool ended = false;    // its thread is done
     bool close = false;
     Status last_error;
     std::unique_ptr<Export> served;
