@@ -18,6 +18,10 @@ Error network_not_found(const std::string& id) {
   return not_found("Network " + id + " could not be found.", "NetworkNotFound");
 }
 
+Error segment_not_found(const std::string& id) {
+  return not_found("Segment " + id + " could not be found.", "SegmentNotFound");
+}
+
 Error subnet_not_found(const std::string& id) {
   return not_found("Subnet " + id + " could not be found.", "SubnetNotFound");
 }

@@ -12,6 +12,7 @@ namespace hanok::network {
 [[nodiscard]] Error not_authorized(const std::string& rule);                             // 403
 
 [[nodiscard]] Error network_not_found(const std::string& id);
+[[nodiscard]] Error segment_not_found(const std::string& id);
 [[nodiscard]] Error subnet_not_found(const std::string& id);
 [[nodiscard]] Error port_not_found(const std::string& id);
 [[nodiscard]] Error router_not_found(const std::string& id);

@@ -19,6 +19,12 @@ Reply show_network(const Context& context, http::Request& request);
 Reply create_network(const Context& context, http::Request& request);
 Reply update_network(const Context& context, http::Request& request);
 Reply delete_network(const Context& context, http::Request& request);
+// segment_calls.cc
+Reply list_segments(const Context& context, http::Request& request);
+Reply show_segment(const Context& context, http::Request& request);
+Reply create_segment(const Context& context, http::Request& request);
+Reply update_segment(const Context& context, http::Request& request);
+Reply delete_segment(const Context& context, http::Request& request);
 // subnets.cc
 Reply list_subnets(const Context& context, http::Request& request);
 Reply show_subnet(const Context& context, http::Request& request);

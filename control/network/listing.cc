@@ -253,14 +253,18 @@ http::Response show(const http::Request& request, const std::string& name, Json 
   return http::ok({{name, pick_fields(request, std::move(object))}});
 }
 
-void add_standard_fields(Json& object, const store::Row& row) {
+void add_history_fields(Json& object, const store::Row& row) {
   object["id"] = row.text("id");
-  object["tenant_id"] = row.text("project_id");
-  object["project_id"] = row.text("project_id");
   object["description"] = row.text("description");
   object["created_at"] = iso8601_z(row.integer("created_us"));
   object["updated_at"] = iso8601_z(row.integer("updated_us"));
   object["revision_number"] = row.integer("revision");
+}
+
+void add_standard_fields(Json& object, const store::Row& row) {
+  add_history_fields(object, row);
+  object["tenant_id"] = row.text("project_id");
+  object["project_id"] = row.text("project_id");
   object["tags"] = row.json("tags");
 }
 

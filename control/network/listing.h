@@ -49,7 +49,9 @@ using Render = std::function<Json(const store::Row&, const http::Caller&)>;
 [[nodiscard]] Json pick_fields(const http::Request& request, Json object);
 [[nodiscard]] http::Response show(const http::Request& request, const std::string& name, Json object);
 
-// created_at, updated_at, revision_number, project_id, tenant_id, description, tags: on every resource.
+// id, description, created_at, updated_at, revision_number: on every resource.
+void add_history_fields(Json& object, const store::Row& row);
+// And project_id, tenant_id, tags: on what belongs to a project.
 void add_standard_fields(Json& object, const store::Row& row);
 // Goes into a Listing's select: the tags as a JSON array.
 constexpr const char* kTagsSql =

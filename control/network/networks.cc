@@ -1,5 +1,7 @@
 #include "control/network/networks.h"
 
+#include <regex>
+
 #include "common/uuid.h"
 #include "control/network/body.h"
 #include "control/network/errors.h"
@@ -29,6 +31,8 @@ const Fields& network_fields() {
       {"provider:network_type", FieldType::kTextOrNull, kPost | kAdminOnly},
       {"provider:physical_network", FieldType::kTextOrNull, kPost | kAdminOnly},
       {"provider:segmentation_id", FieldType::kIntegerOrNull, kPost | kAdminOnly},
+      {"segments", FieldType::kArray, kPost | kAdminOnly},
+      {"dns_domain", FieldType::kText, kPost | kPut},
   };
   return fields;
 }
@@ -40,7 +44,7 @@ const Listing& network_listing() {
       std::string(
           "SELECT t.*, (SELECT json_group_array(id) FROM (SELECT id FROM subnets WHERE network_id = t.id"
           " ORDER BY created_us, id)) AS subnet_ids, ") +
-          kQosSql + ", " + kTagsSql + " FROM networks t",
+          kSegmentsSql + ", " + kQosSql + ", " + kTagsSql + " FROM networks t",
       {{"name", "t.name"},
        {"project_id", "t.project_id"},
        {"description", "t.description"},
@@ -51,9 +55,11 @@ const Listing& network_listing() {
        {"is_default", "t.is_default", ColumnType::kBool},
        {"mtu", "t.mtu", ColumnType::kInteger},
        {"port_security_enabled", "t.port_security_enabled", ColumnType::kBool},
-       {"provider:network_type", "t.network_type"},
-       {"provider:physical_network", "t.physical_network"},
-       {"provider:segmentation_id", "t.segmentation_id", ColumnType::kInteger},
+       {"dns_domain", "t.dns_domain"},
+       {"provider:network_type", "t.id IN (SELECT network_id FROM segments WHERE network_type = ?)"},
+       {"provider:physical_network", "t.id IN (SELECT network_id FROM segments WHERE physical_network = ?)"},
+       {"provider:segmentation_id", "t.id IN (SELECT network_id FROM segments WHERE segmentation_id = ?)",
+        ColumnType::kInteger},
        {"subnets", "t.id IN (SELECT network_id FROM subnets WHERE id = ?)"},
        {"created_at", "t.created_us", ColumnType::kInteger}},
       network_not_found};
@@ -72,6 +78,7 @@ Json network_json(const store::Row& row, const http::Caller& caller) {
               {"shared", row.boolean("shared")},
               {"router:external", row.boolean("external")},
               {"mtu", row.integer("mtu")},
+              {"dns_domain", row.text("dns_domain")},
               {"subnets", row.json("subnet_ids")},
               {"port_security_enabled", row.boolean("port_security_enabled")},
               {"qos_policy_id", row.text_or_null("qos_policy_id")},
@@ -80,13 +87,7 @@ Json network_json(const store::Row& row, const http::Caller& caller) {
               {"ipv4_address_scope", nullptr},
               {"ipv6_address_scope", nullptr}};
   if (row.boolean("external")) out["is_default"] = row.boolean("is_default");
-  if (caller.is_admin) {
-    const bool flat = row.text("network_type") == "flat";
-    const std::string physical = row.text("physical_network");
-    out["provider:network_type"] = row.text("network_type");
-    out["provider:physical_network"] = physical.empty() ? Json() : Json(physical);
-    out["provider:segmentation_id"] = flat ? Json() : Json(row.integer("segmentation_id"));
-  }
+  if (caller.is_admin) add_provider_fields(out, row);
   add_standard_fields(out, row);
   return out;
 }
@@ -98,27 +99,37 @@ Status check_mtu(const Json& body) {
   return invalid_value("mtu", "'" + std::to_string(mtu) + "' is too small - must be at least '68'");
 }
 
+// RFC 1035: labels of letters, digits and hyphens; a dot at the end may stand or not.
+Status check_dns_domain(const Json& body) {
+  static const std::regex kDomain(
+      "([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.)*"
+      "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\\.?");
+  const std::string domain = text_of(body, "dns_domain");
+  if (domain.empty() || (domain.size() <= 253 && std::regex_match(domain, kDomain))) return {};
+  return invalid_value("dns_domain", "'" + domain.substr(0, 50) + "' is not a domain name");
+}
+
 Result<std::string> insert_network(store::Tx& tx, const Context& context, const Json& body) {
   HANOK_CHECK(check_mtu(body));
+  HANOK_CHECK(check_dns_domain(body));
   const std::string project_id = text_of(body, "project_id");
   HANOK_CHECK(check_quota(tx, "network", project_id));
   const bool external = flag_of(body, "router:external", false);
-  HANOK_TRY(segment, choose_segment(tx, body, external, context.options));
+  HANOK_TRY(segments, choose_segments(tx, body, external, context.options));
   std::int64_t mtu = body.value("mtu", std::int64_t{0});
-  if (mtu == 0) mtu = default_mtu(segment);
+  if (mtu == 0) mtu = default_mtu(segments);
   const std::string id = new_uuid();
   const std::int64_t now_us = context.clock.now_us();
   HANOK_CHECK(
       tx.execute("INSERT INTO networks (id, project_id, name, description, admin_state_up, shared, external, "
-                 "is_default, mtu,"
-                 " network_type, physical_network, segmentation_id, port_security_enabled, "
-                 "availability_zone_hints, created_us,"
-                 " updated_us, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                 "is_default, mtu, dns_domain, port_security_enabled, availability_zone_hints, created_us,"
+                 " updated_us, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
                  {id, project_id, text_of(body, "name"), text_of(body, "description"),
                   flag_of(body, "admin_state_up", true), flag_of(body, "shared", false), external,
-                  flag_of(body, "is_default", false), mtu, segment.type, segment.physical_network, segment.id,
+                  flag_of(body, "is_default", false), mtu, text_of(body, "dns_domain"),
                   flag_of(body, "port_security_enabled", true),
                   body.value("availability_zone_hints", Json(Json::array())), now_us, now_us}));
+  for (const Segment& segment : segments) HANOK_CHECK(insert_segment(tx, id, segment, {}, now_us));
   if (!project_id.empty()) HANOK_CHECK(ensure_default_group(tx, project_id, now_us));
   HANOK_CHECK(tx.touch("network", id));
   return id;
@@ -169,6 +180,7 @@ Status remove_network(store::Tx& tx, const std::string& id, std::int64_t now_us)
   for (const store::Row& subnet : subnets) HANOK_CHECK(tx.touch("subnet", subnet.text("id")));
   HANOK_CHECK(tx.execute("DELETE FROM subnets WHERE network_id = ?", {id}));
   HANOK_CHECK(tx.execute("DELETE FROM network_tags WHERE resource_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM segments WHERE network_id = ?", {id}));
   HANOK_CHECK(tx.execute("DELETE FROM networks WHERE id = ?", {id}));
   return tx.touch("network", id);
 }
@@ -230,16 +242,18 @@ Reply update_network(const Context& context, http::Request& request) {
     HANOK_TRY(row, changeable_network(tx, request, "update_network"));
     const std::string id = row.text("id");
     HANOK_CHECK(check_mtu(body));
+    HANOK_CHECK(check_dns_domain(body));
     HANOK_CHECK(check_flags(tx, row, body));
     RowUpdate update("networks");
-    for (const char* key :
-         {"name", "description", "admin_state_up", "shared", "is_default", "port_security_enabled"}) {
+    for (const char* key : {"name", "description", "admin_state_up", "shared", "is_default", "dns_domain",
+                            "port_security_enabled"}) {
       update.copy(body, key);
     }
     update.copy(body, "router:external", "external");
     if (body.contains("mtu")) {
       const auto mtu = body["mtu"].get<std::int64_t>();
-      update.set("mtu", mtu != 0 ? mtu : default_mtu({row.text("network_type"), "", 0}));
+      HANOK_TRY(segments, segments_of(tx, id));
+      update.set("mtu", mtu != 0 ? mtu : default_mtu(segments));
     }
     HANOK_CHECK(update.apply(tx, id, context.clock.now_us()));
     HANOK_CHECK(bind_qos_policy(tx, body, "network", id, request.caller));

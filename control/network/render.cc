@@ -9,6 +9,7 @@
 #include "control/network/ports.h"
 #include "control/network/protocols.h"
 #include "control/network/qos.h"
+#include "control/network/segments.h"
 
 namespace hanok::network {
 namespace {
@@ -16,21 +17,25 @@ namespace {
 using store::Row;
 using store::Tx;
 
+Json render_segment(const Segment& segment) {
+  if (segment.type == "vxlan") return {{"type", segment.type}, {"vni", segment.id}};
+  Json out = {{"type", segment.type}, {"physical_network", segment.physical_network}};
+  if (segment.type == "vlan") out["vlan_id"] = segment.id;
+  return out;
+}
+
 Result<Json> render_network(Tx& tx, const std::string& id, const std::string&) {
   HANOK_TRY(row, tx.query_one("SELECT * FROM networks WHERE id = ?", {id}));
   if (!row) return Json();
-  const std::string type = row->text("network_type");
-  Json segment = {{"type", type}};
-  if (type == "vxlan") {
-    segment["vni"] = row->integer("segmentation_id");
-  } else {
-    segment["physical_network"] = row->text("physical_network");
-    if (type == "vlan") segment["vlan_id"] = row->integer("segmentation_id");
-  }
+  HANOK_TRY(segments, segments_of(tx, id));
+  Json rendered = Json::array();
+  for (const Segment& segment : segments) rendered.push_back(render_segment(segment));
+  std::string domain = row->text("dns_domain");
+  if (domain.ends_with('.')) domain.pop_back();
   return Json{{"mtu", row->integer("mtu")},
-              {"segments", Json::array({std::move(segment)})},
+              {"segments", std::move(rendered)},
               {"external", row->boolean("external")},
-              {"dns_domain", ""}};
+              {"dns_domain", std::move(domain)}};
 }
 
 Result<Json> render_subnet(Tx& tx, const std::string& id, const std::string&) {

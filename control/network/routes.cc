@@ -29,6 +29,12 @@ constexpr Route kRoutes[] = {
     {Method::kPut, "/v2.0/networks/{id}", Access::kMember, update_network},
     {Method::kDelete, "/v2.0/networks/{id}", Access::kMember, delete_network},
 
+    {Method::kGet, "/v2.0/segments", Access::kAdmin, list_segments},
+    {Method::kPost, "/v2.0/segments", Access::kAdmin, create_segment},
+    {Method::kGet, "/v2.0/segments/{id}", Access::kAdmin, show_segment},
+    {Method::kPut, "/v2.0/segments/{id}", Access::kAdmin, update_segment},
+    {Method::kDelete, "/v2.0/segments/{id}", Access::kAdmin, delete_segment},
+
     {Method::kGet, "/v2.0/subnets", Access::kReader, list_subnets},
     {Method::kPost, "/v2.0/subnets", Access::kMember, create_subnet},
     {Method::kGet, "/v2.0/subnets/{id}", Access::kReader, show_subnet},

@@ -159,10 +159,29 @@ constexpr const char* kPortDhcpOptions = R"sql(
 ALTER TABLE ports ADD COLUMN extra_dhcp_opts TEXT NOT NULL DEFAULT '[]';
 )sql";
 
+// A network has any number of segments. An id in the form of a random UUID for each that was there.
+constexpr const char* kSegments = R"sql(
+CREATE TABLE segments (
+  id TEXT PRIMARY KEY, network_id TEXT NOT NULL REFERENCES networks (id), name TEXT NOT NULL,
+  description TEXT NOT NULL, network_type TEXT NOT NULL, physical_network TEXT NOT NULL,
+  segmentation_id INTEGER NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, revision INTEGER NOT NULL);
+CREATE UNIQUE INDEX segments_are_unique ON segments (network_type, physical_network, segmentation_id);
+CREATE INDEX segments_by_network ON segments (network_id);
+INSERT INTO segments SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' ||
+    substr(hex(randomblob(2)), 2) || '-a' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
+  id, '', '', network_type, physical_network, segmentation_id, created_us, updated_us, 1 FROM networks;
+DROP INDEX networks_by_segment;
+ALTER TABLE networks DROP COLUMN network_type;
+ALTER TABLE networks DROP COLUMN physical_network;
+ALTER TABLE networks DROP COLUMN segmentation_id;
+ALTER TABLE networks ADD COLUMN dns_domain TEXT NOT NULL DEFAULT '';
+)sql";
+
 }  // namespace
 
 store::Module schema() {
-  return {"network", {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kPortDhcpOptions}}};
+  return {"network", {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kPortDhcpOptions}, {5, kSegments}}};
 }
 
 }  // namespace hanok::network

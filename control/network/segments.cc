@@ -1,5 +1,8 @@
 #include "control/network/segments.h"
 
+#include <algorithm>
+
+#include "common/uuid.h"
 #include "control/network/body.h"
 #include "control/network/errors.h"
 
@@ -9,7 +12,7 @@ namespace {
 constexpr std::int64_t kMaxProbes = 100'000;
 
 Result<bool> is_used(store::Tx& tx, const Segment& segment) {
-  HANOK_TRY(row, tx.query_one("SELECT 1 AS one FROM networks WHERE network_type = ? AND physical_network = ?"
+  HANOK_TRY(row, tx.query_one("SELECT 1 AS one FROM segments WHERE network_type = ? AND physical_network = ?"
                               " AND segmentation_id = ?",
                               {segment.type, segment.physical_network, segment.id}));
   return row.has_value();
@@ -72,38 +75,125 @@ Result<Segment> flat(store::Tx& tx, const std::string& physical, bool has_id) {
   return segment;
 }
 
-}  // namespace
-
-Result<Segment> choose_segment(store::Tx& tx, const Json& body, bool external, const Options& options) {
-  const std::string type = text_of(body, "provider:network_type");
-  const std::string physical = text_of(body, "provider:physical_network");
-  std::optional<std::int64_t> id;
-  if (body.contains("provider:segmentation_id") && !body["provider:segmentation_id"].is_null()) {
-    id = body["provider:segmentation_id"].get<std::int64_t>();
-  }
-  if (type.empty()) {
-    if (!physical.empty() || id) return invalid_input("network_type required");
-    if (external) {
-      Segment segment{"flat", options.external_physical_network, 0};
-      HANOK_TRY(used, is_used(tx, segment));
-      if (!used) return segment;
-    }
-    return allocate(tx, {"vxlan", "", 0}, options.vni_first, options.vni_last);
-  }
-  if (type == "flat") return flat(tx, physical, id.has_value());
-  if (type == "vlan") {
-    Segment segment{"vlan", physical.empty() ? options.vlan_physical_network : physical, 0};
-    return numbered(tx, std::move(segment), id, 1, 4094, options.vlan_first, options.vlan_last);
-  }
-  if (type == "vxlan") {
-    if (!physical.empty()) return invalid_input("provider:physical_network specified for vxlan network");
-    return numbered(tx, {"vxlan", "", 0}, id, 1, 16'777'215, options.vni_first, options.vni_last);
-  }
-  return invalid_input("network_type value '" + type.substr(0, 50) + "' not supported");
+// One object of provider:* fields.
+Result<SegmentRequest> read_request(const Json& fields) {
+  SegmentRequest out{text_of(fields, "provider:network_type"), text_of(fields, "provider:physical_network"),
+                     std::nullopt};
+  const Json id = fields.value("provider:segmentation_id", Json());
+  if (!id.is_null()) out.id = id.get<std::int64_t>();
+  return out;
 }
 
-std::int64_t default_mtu(const Segment& segment) {
-  return segment.type == "vxlan" ? kUnderlayMtu - kVxlanOverhead : kUnderlayMtu;
+Status check_segments_field(const Json& list) {
+  if (!list.is_array() || list.empty() || list.size() > kMaxSegments)
+    return invalid_value("segments",
+                         "a list of 1 to " + std::to_string(kMaxSegments) + " segments is needed");
+  for (const Json& one : list) {
+    if (!one.is_object()) return invalid_value("segments", "each is an object of provider:* fields");
+    for (const auto& [key, value] : one.items()) {
+      const bool text = key == "provider:network_type" || key == "provider:physical_network";
+      const bool good =
+          text ? value.is_string() || value.is_null()
+               : key == "provider:segmentation_id" && (value.is_number_integer() || value.is_null());
+      if (!good)
+        return invalid_value("segments", "'" + key.substr(0, 50) + "' is unknown or of a wrong type");
+    }
+    if (text_of(one, "provider:network_type").empty()) return invalid_input("network_type required");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Segment> choose_segment(store::Tx& tx, SegmentRequest request, const Options& options) {
+  if (request.type == "flat") return flat(tx, request.physical_network, request.id.has_value());
+  if (request.type == "vlan") {
+    Segment segment{"vlan", request.physical_network, 0};
+    if (segment.physical_network.empty()) segment.physical_network = options.vlan_physical_network;
+    return numbered(tx, std::move(segment), request.id, 1, 4094, options.vlan_first, options.vlan_last);
+  }
+  if (request.type == "vxlan") {
+    if (!request.physical_network.empty())
+      return invalid_input("provider:physical_network specified for vxlan network");
+    return numbered(tx, {"vxlan", "", 0}, request.id, 1, 16'777'215, options.vni_first, options.vni_last);
+  }
+  return invalid_input("network_type value '" + request.type.substr(0, 50) + "' not supported");
+}
+
+Result<std::vector<Segment>> choose_segments(store::Tx& tx, const Json& body, bool external,
+                                             const Options& options) {
+  HANOK_TRY(request, read_request(body));
+  const bool provider = !request.type.empty() || !request.physical_network.empty() || request.id;
+  std::vector<Segment> out;
+  if (body.contains("segments")) {
+    if (provider) {
+      return bad_request("Segments and provider values cannot both be set.",
+                         "SegmentsSetInConjunctionWithProviders");
+    }
+    HANOK_CHECK(check_segments_field(body["segments"]));
+    for (const Json& one : body["segments"]) {
+      HANOK_TRY(wanted, read_request(one));
+      HANOK_TRY(segment, choose_segment(tx, std::move(wanted), options));
+      if (std::ranges::find(out, segment) != out.end()) {
+        return bad_request("Duplicate segment in request.", "SegmentsContainDuplicateEntry");
+      }
+      out.push_back(std::move(segment));
+    }
+    return out;
+  }
+  if (request.type.empty()) {
+    if (provider) return invalid_input("network_type required");
+    request.type = "vxlan";
+    const Segment outside{"flat", options.external_physical_network, 0};
+    if (external) {
+      HANOK_TRY(used, is_used(tx, outside));
+      if (!used) return std::vector<Segment>{outside};
+    }
+  }
+  HANOK_TRY(segment, choose_segment(tx, std::move(request), options));
+  out.push_back(std::move(segment));
+  return out;
+}
+
+Result<std::string> insert_segment(store::Tx& tx, const std::string& network_id, const Segment& segment,
+                                   const SegmentTexts& texts, std::int64_t now_us) {
+  std::string id = new_uuid();
+  HANOK_CHECK(
+      tx.execute("INSERT INTO segments (id, network_id, name, description, network_type, physical_network,"
+                 " segmentation_id, created_us, updated_us, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                 {id, network_id, texts.name, texts.description, segment.type, segment.physical_network,
+                  segment.id, now_us, now_us}));
+  return id;
+}
+
+Result<std::vector<Segment>> segments_of(store::Tx& tx, const std::string& network_id) {
+  HANOK_TRY(rows, tx.query("SELECT network_type, physical_network, segmentation_id FROM segments"
+                           " WHERE network_id = ? ORDER BY created_us, id",
+                           {network_id}));
+  std::vector<Segment> out;
+  for (const store::Row& row : rows)
+    out.push_back({row.text("network_type"), row.text("physical_network"), row.integer("segmentation_id")});
+  return out;
+}
+
+std::int64_t default_mtu(const std::vector<Segment>& segments) {
+  const bool overlay = std::ranges::any_of(segments, [](const Segment& one) { return one.type == "vxlan"; });
+  return overlay ? kUnderlayMtu - kVxlanOverhead : kUnderlayMtu;
+}
+
+void add_provider_fields(Json& network, const store::Row& row) {
+  Json list = Json::array();
+  for (const Json& one : row.json("segments")) {
+    const bool flat = one["type"] == "flat";
+    list.push_back({{"provider:network_type", one["type"]},
+                    {"provider:physical_network", one["physical"] == "" ? Json() : one["physical"]},
+                    {"provider:segmentation_id", flat ? Json() : one["id"]}});
+  }
+  if (list.size() == 1) {
+    network.update(list[0]);
+  } else {
+    network["segments"] = std::move(list);
+  }
 }
 
 }  // namespace hanok::network

@@ -130,5 +130,17 @@ TEST_F(Networks, in_use_are_not_removed_but_take_their_subnets_along) {
   EXPECT_ERROR(refuse_get("/v2.0/subnets/" + subnet_id), kNotFound, "SubnetNotFound");
 }
 
+TEST_F(Networks, have_a_domain_for_their_guests) {
+  const Json made = post("/v2.0/networks", {{"network", {{"dns_domain", "Example.org."}}}})["network"];
+  EXPECT_EQ(made["dns_domain"], "Example.org.");
+  EXPECT_EQ(render("network", made["id"])["dns_domain"], "Example.org");
+  const std::string path = "/v2.0/networks/" + made["id"].get<std::string>();
+  for (const std::string& bad : {std::string("-a.org"), std::string("a..org"), std::string("."),
+                                 std::string("a b"), std::string(64, 'x'), std::string(254, 'x')})
+    EXPECT_ERROR(refuse_put(path, {{"network", {{"dns_domain", bad}}}}), kBadRequest, "HTTPBadRequest");
+  EXPECT_EQ(put(path, {{"network", {{"dns_domain", ""}}}})["network"]["dns_domain"], "");
+  EXPECT_EQ(render("network", made["id"])["dns_domain"], "");
+}
+
 }  // namespace
 }  // namespace hanok::network
