@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Two compute hosts, each with its own agent, data plane, libvirt and state folder; each data plane in a network namespace of
 # its own, joined by one wire. One guest on each host, with a leg in a VXLAN network and a leg in a VLAN network: they reach
-# each other over both, the wire carries the right VNI and the right tag, and a data plane that was killed comes back.
+# each other over both, the wire carries the right VNI and the right tag, a data plane that was killed comes back, and a network
+# moves from one kind of segment to the other under its guests.
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 source=${HANOK_SOURCE:?the clone, as ./hanok test sets it}
-vni=7001 vlan=701
+vni=7001 vlan=701 moved=702
 hosts=(a b)
 declare -A vtep=([a]=192.0.2.1 [b]=192.0.2.2)
 
@@ -135,6 +136,17 @@ eventually 10 "the end of the data plane" process_gone "$pid"
 host b up >"$work/up-b" 2>&1 || die "host b does not come back"
 declare -A before=([vxlan]=$(pings a vxlan) [vlan]=$(pings a vlan))
 for leg in vxlan vlan; do eventually 120 "pings over $leg again" pings_more a $leg "${before[$leg]}"; done
+
+step "The VXLAN network moves to VLAN tag $moved under its guests: a segment more, a segment less"
+os network segment create --network "$tag-vxlan" --network-type vlan --physical-network physnet1 --segment $moved "$tag-wire" >/dev/null
+overlay=$(os network segment list --network "$tag-vxlan" -f value -c ID -c "Network Type" | sed -n 's/ vxlan$//p')
+os network segment delete "$overlay"
+expect "the network's type" "$(value provider:network_type network show "$tag-vxlan")" vlan
+eventually 30 "ICMP with tag $moved" seen_on_wire "vlan $moved and icmp and host 10.71.0.11 and host 10.71.0.12"
+for host in "${hosts[@]}"; do
+  seen=$(pings "$host" vxlan)
+  eventually 120 "a ping from guest $host by the new segment" pings_more "$host" vxlan "$seen"
+done
 
 step "The hosts go, and leave nothing"
 os server delete --wait "$tag-a" "$tag-b" >/dev/null
