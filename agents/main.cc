@@ -29,6 +29,7 @@ namespace {
 
 constexpr std::size_t kComputeWorkers = 4;
 constexpr std::size_t kVolumeWorkers = 4;
+constexpr std::int64_t kStorageTimeout_ms = 20'000;  // longer than hanok-storage waits for an image itself
 constexpr std::int64_t kTrashSweepMs = 300'000;
 
 struct Config {
@@ -38,7 +39,7 @@ struct Config {
   std::string token_file = "/var/lib/hanok/secrets/agent.token";
   std::string state_dir = "/var/lib/hanok/agent";
   std::string run_dir = "/run/hanok";
-  std::string dataplane_socket, vtep;
+  std::string dataplane_socket, storage_socket, vtep;
   std::vector<std::string> uplinks;
   std::string libvirt_uri = "qemu:///system";
   std::string virt_type = "qemu";
@@ -83,6 +84,9 @@ void add_options(CLI::App& app, Config& config) {
   app.add_option("--run-dir", config.run_dir, "sockets; vhost-user sockets go to its folder vhost")
       ->capture_default_str();
   app.add_option("--dataplane-socket", config.dataplane_socket, "default: dataplane.sock in the run folder");
+  app.add_option("--storage-socket", config.storage_socket,
+                 "of hanok-storage, for volumes that guests reach by vhost-user; default: storage.sock in "
+                 "the run folder");
   app.add_option("--vtep", config.vtep, "IPv4 address of this host's VXLAN tunnel end");
   app.add_option(
       "--uplinks", config.uplinks,
@@ -186,8 +190,15 @@ void wire_compute(const Config& config, Parts& parts) {
                          config.ceph_secret_uuid};
   parts.hypervisor = libvirt_hypervisor(config.libvirt_uri, domains);
   InstanceSettings settings{config.state_dir, config.run_dir + "/vhost", config.shutdown_wait_s * 1'000'000};
-  parts.instances = std::make_unique<InstanceReconciler>(settings, *parts.hypervisor, *parts.store,
-                                                         *parts.converter, parts.reports, parts.clock);
+  const std::string socket =
+      config.storage_socket.empty() ? config.run_dir + "/storage.sock" : config.storage_socket;
+  // A connection each: calls come from several workers, and an image may take long to open.
+  const auto storage_target = [socket](const std::string& method, const Json& params) {
+    return JsonRpcClient(socket).call(method, params, kStorageTimeout_ms);
+  };
+  parts.instances =
+      std::make_unique<InstanceReconciler>(settings, *parts.hypervisor, *parts.store, *parts.converter,
+                                           parts.reports, parts.clock, storage_target);
   parts.compute = std::make_unique<ObjectRole>(*parts.instances, parts.reports, kComputeWorkers);
   parts.hypervisor->watch(
       [role = parts.compute.get()](const std::string& id) { role->recheck("instance", id); });

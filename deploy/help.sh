@@ -43,7 +43,7 @@ help_up() {
 ./hanok up [--bare] [--state DIR] [--set KEY=VALUE]...
 
 Installs the Debian packages that are missing, builds, reserves huge pages, starts a one-machine Ceph, libvirt,
-hanok-api, hanok-dataplane and hanok-agent, loads a guest image, flavors and an external network, then boots a first
+hanok-api, hanok-dataplane, hanok-storage and hanok-agent, loads a guest image, flavors and an external network, then boots a first
 instance and proves it: address by DHCP, ping of its gateway and of the external network, a volume written and read.
 --bare leaves the instance out. Safe to repeat: what runs is left alone, what is missing is started.
 

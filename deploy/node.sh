@@ -11,6 +11,7 @@ node_is_controller() { [[ -z $(setting controller) ]]; }
 node_processes() {
   if node_is_controller; then say hanok-api; fi
   say hanok-dataplane
+  say hanok-storage
   say hanok-agent
 }
 
@@ -79,6 +80,13 @@ socket = "$RUN/dataplane.sock"
 lcores = [$(setting dataplane_lcores | tr '|' ',')]
 huge-mib = $(setting dataplane_huge_mib)
 idle-sleep-us = $(setting dataplane_idle_us)
+log-level = "$(setting log_level)"
+CONF
+  cat >"$dir/hanok-storage.toml" <<CONF
+socket = "$RUN/storage.sock"
+state-dir = "$STATE/storage"
+ceph-conf = "$CEPH_CONF"
+ceph-client = "$(setting ceph_client)"
 log-level = "$(setting log_level)"
 CONF
   cat >"$dir/hanok-agent.toml" <<CONF
@@ -191,6 +199,13 @@ dataplane_up() {
   wait_for 60 "hanok-dataplane to answer" proc_answers hanok-dataplane dataplane_answers || node_failed hanok-dataplane
 }
 
+storage_answers() { /usr/bin/python3 "$HERE/deploy/rpc.py" "$RUN/storage.sock" version >/dev/null 2>&1; }
+
+storage_up() {
+  node_start hanok-storage
+  wait_for 60 "hanok-storage to answer" proc_answers hanok-storage storage_answers || node_failed hanok-storage
+}
+
 agent_up() {
   node_start hanok-agent
   if node_is_controller; then
@@ -226,11 +241,15 @@ instance_up() {
 node_processes_down() {
   local name
   for name in $(node_processes | tac); do
-    [[ $name == hanok-dataplane ]] || proc_stop "$name"
+    [[ $name == hanok-dataplane || $name == hanok-storage ]] || proc_stop "$name"
   done
 }
 
-dataplane_down() { proc_stop hanok-dataplane; }
+# What guests' devices hang on goes after the guests.
+guests_servers_down() {
+  proc_stop hanok-dataplane
+  proc_stop hanok-storage
+}
 
 node_versions() {
   say "  versions: $(git -C "$HERE" describe --always --dirty 2>/dev/null || say unknown) of hanok, $(ceph --version 2>/dev/null | cut -d' ' -f1-3), libvirt $(libvirtd --version 2>/dev/null | awk '{print $3}'), $(qemu-system-x86_64 --version 2>/dev/null | awk 'NR == 1 {print "QEMU " $4}')"
@@ -243,6 +262,10 @@ node_status() {
   for name in $(node_processes); do status_process "$name" || bad=1; done
   dataplane_answers || {
     status_line bad hanok-dataplane "does not answer on $RUN/dataplane.sock"
+    bad=1
+  }
+  storage_answers || {
+    status_line bad hanok-storage "does not answer on $RUN/storage.sock"
     bad=1
   }
   if node_is_controller; then

@@ -8,12 +8,17 @@
 
 namespace hanok::agent {
 
+// A disk of hanok-storage has its serial in the name of its socket.
+inline constexpr const char* kDiskSocketPrefix = "/volume-";
+inline constexpr const char* kSocketSuffix = ".sock";
+
 struct DiskSpec {
   std::string serial;       // the guest sees it (virtio-blk, at most 20 characters of it); unique in a guest
   std::string pool, image;  // RBD
   std::string device;       // "vda"; the guest may name it otherwise
   int boot_order = 0;       // 1 boots first; 0: never booted from
   std::uint64_t size_bytes = 0;  // that the guest shall see at least; 0: not known
+  std::string socket{};          // vhost-user, of hanok-storage; empty: QEMU's own RBD driver
 };
 
 struct NicSpec {

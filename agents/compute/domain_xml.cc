@@ -70,6 +70,22 @@ std::string metadata_xml(const Marks& marks, const std::string& owner) {
   return out;
 }
 
+std::string nic_mac(std::string_view nic) {
+  return lower(attribute(between(nic, "<mac", "/>"), "address"));
+}
+
+// What disk_xml was given: in the element of that name, or in the name of the socket.
+std::string disk_serial(std::string_view disk) {
+  const auto serial = between(disk, "<serial>", "</serial>");
+  if (!serial.empty()) return std::string(serial);
+  const auto source = between(disk, "<source type='unix'", ">");
+  const auto path = attribute(source, "path");
+  const std::size_t name = path.rfind(kDiskSocketPrefix);
+  if (name == std::string_view::npos || !path.ends_with(kSocketSuffix)) return {};
+  const std::size_t from = name + std::string_view(kDiskSocketPrefix).size();
+  return std::string(path.substr(from, path.size() - from - std::string_view(kSocketSuffix).size()));
+}
+
 std::string boot_xml(int order) {
   return order > 0 ? fmt::format("<boot order='{}'/>", order) : std::string{};
 }
@@ -112,6 +128,14 @@ std::string marks_xml(const Marks& marks, const std::string& owner) {
 }
 
 std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings) {
+  if (!disk.socket.empty()) {
+    // libvirt gives such a disk no serial: hanok-storage does. Connected again after hanok-storage's restart.
+    return fmt::format(
+        "<disk type='vhostuser' device='disk'><driver name='qemu' type='raw'/>"
+        "<source type='unix' path='{}'><reconnect enabled='yes' timeout='1'/></source>"
+        "<target dev='{}' bus='virtio'/>{}</disk>",
+        xml_escape(disk.socket), xml_escape(disk.device), boot_xml(disk.boot_order));
+  }
   const std::string auth =
       settings.secret_uuid.empty()
           ? std::string{}
@@ -140,9 +164,12 @@ std::string domain_xml(const DomainSpec& spec, const DomainSettings& settings) {
   devices += config_drive_xml(spec.config_drive);
   for (const auto& nic : spec.nics) devices += nic_xml(nic);
   // Without KVM, QEMU 7.2 crashes with vhost-user devices unless their MSI-X is off.
-  const std::string quirks = settings.kvm ? std::string{}
-                                          : "<qemu:commandline><qemu:arg value='-global'/>"
-                                            "<qemu:arg value='virtio-net-pci.vectors=0'/></qemu:commandline>";
+  const std::string quirks = settings.kvm
+                                 ? std::string{}
+                                 : "<qemu:commandline><qemu:arg value='-global'/>"
+                                   "<qemu:arg value='virtio-net-pci.vectors=0'/>"
+                                   "<qemu:arg value='-global'/>"
+                                   "<qemu:arg value='vhost-user-blk-pci.vectors=0'/></qemu:commandline>";
   return fmt::format(
       "<domain type='{}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
       "<name>{}</name><uuid>{}</uuid><metadata>{}</metadata>"
@@ -173,12 +200,20 @@ std::optional<Marks> read_marks(std::string_view xml, const std::string& owner) 
 Devices read_devices(std::string_view xml) {
   Devices out;
   for_elements(xml, "disk", [&](std::string_view disk) {
-    const auto serial = between(disk, "<serial>", "</serial>");
-    if (!serial.empty()) out.disks.emplace_back(serial);
+    std::string serial = disk_serial(disk);
+    if (!serial.empty()) out.disks.push_back(std::move(serial));
   });
   for_elements(xml, "interface", [&](std::string_view nic) {
-    const auto mac = attribute(between(nic, "<mac", "/>"), "address");
-    if (!mac.empty()) out.nics.push_back(lower(mac));
+    std::string mac = nic_mac(nic);
+    if (!mac.empty()) out.nics.push_back(std::move(mac));
+  });
+  return out;
+}
+
+std::string find_disk(std::string_view xml, const std::string& serial) {
+  std::string out;
+  for_elements(xml, "disk", [&](std::string_view disk) {
+    if (out.empty() && disk_serial(disk) == serial) out = std::string(disk);
   });
   return out;
 }
@@ -187,12 +222,16 @@ std::string disk_target(std::string_view disk_xml) {
   return std::string(attribute(between(disk_xml, "<target", "/>"), "dev"));
 }
 
-std::string find_device(std::string_view xml, const std::string& element, const std::string& needle) {
+std::string find_nic(std::string_view xml, const std::string& mac) {
   std::string out;
-  for_elements(xml, element, [&](std::string_view found) {
-    if (out.empty() && found.find(needle) != std::string_view::npos) out = std::string(found);
+  for_elements(xml, "interface", [&](std::string_view nic) {
+    if (out.empty() && nic_mac(nic) == mac) out = std::string(nic);
   });
   return out;
+}
+
+bool is_vhost_user(std::string_view disk_xml) {
+  return attribute(between(disk_xml, "<disk", ">"), "type") == "vhostuser";
 }
 
 }  // namespace hanok::agent

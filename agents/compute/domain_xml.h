@@ -30,9 +30,11 @@ inline constexpr const char* kMarksNamespace = "urn:hanok:instance:1";
 [[nodiscard]] Devices read_devices(std::string_view xml);
 // "vda" of a <disk> element; empty when it has none.
 [[nodiscard]] std::string disk_target(std::string_view disk_xml);
-// The <disk> or <interface> element of a domain that holds `needle`; empty when there is none.
-[[nodiscard]] std::string find_device(std::string_view xml, const std::string& element,
-                                      const std::string& needle);
+// The <disk> element of that serial; empty when there is none.
+[[nodiscard]] std::string find_disk(std::string_view xml, const std::string& serial);
+// The <interface> element with that MAC address, in lower case; empty when there is none.
+[[nodiscard]] std::string find_nic(std::string_view xml, const std::string& mac);
+[[nodiscard]] bool is_vhost_user(std::string_view disk_xml);
 
 [[nodiscard]] std::string xml_escape(std::string_view text);
 

@@ -47,26 +47,29 @@ Result<std::vector<NicSpec>> read_nics(const Json& object, const std::string& so
   return out;
 }
 
-Result<std::vector<DiskSpec>> read_volumes(const Json& object) {
-  std::vector<DiskSpec> out;
+Status read_volumes(const Json& object, const std::string& socket_dir, Instance& out) {
   HANOK_TRY(volumes, get_array(object, "volumes", kMaxDevices));
-  if (volumes == nullptr) return out;
+  if (volumes == nullptr) return {};
   for (const auto& volume : *volumes) {
     HANOK_TRY(attached, get_bool(volume, "attached"));
-    if (!attached.value_or(true)) continue;
     HANOK_TRY(id, need_string(volume, "volume_id"));
     HANOK_TRY(pool, need_string(volume, "pool"));
     HANOK_TRY(image, need_string(volume, "image"));
     HANOK_TRY(device, get_string(volume, "device"));
     HANOK_TRY(boot_index, get_int(volume, "boot_index"));
     HANOK_TRY(size, get_int(volume, "size_gib"));
+    HANOK_TRY(transport, get_string(volume, "transport"));
+    const bool vhost_user = transport == "vhost-user";
+    if (!vhost_user && transport.value_or("rbd") != "rbd")
+      return bad_request("volumes: transport must be rbd or vhost-user, not " + *transport);
     std::string name = device.value_or("");
     if (name.starts_with("/dev/")) name.erase(0, 5);
-    out.push_back(
-        {id, pool, image, name, boot_index.value_or(-1) == 0 ? 1 : 0,
-         static_cast<std::uint64_t>(std::clamp<std::int64_t>(size.value_or(0), 0, kMaxGib)) << 30U});
+    (attached.value_or(true) ? out.volumes : out.leaving)
+        .push_back({id, pool, image, name, boot_index.value_or(-1) == 0 ? 1 : 0,
+                    static_cast<std::uint64_t>(std::clamp<std::int64_t>(size.value_or(0), 0, kMaxGib)) << 30U,
+                    vhost_user ? disk_socket(socket_dir, id) : std::string{}});
   }
-  return out;
+  return {};
 }
 
 Status read_serials(const Json& object, Instance& out) {
@@ -93,6 +96,10 @@ Status read_upload(const Json& object, Instance& out) {
 }
 
 }  // namespace
+
+std::string disk_socket(const std::string& socket_dir, const std::string& volume_id) {
+  return socket_dir + kDiskSocketPrefix + volume_id + kSocketSuffix;
+}
 
 std::string vhost_socket(const std::string& socket_dir, const std::string& port_id) {
   return socket_dir + "/" + port_id + ".sock";
@@ -121,10 +128,9 @@ Result<Instance> read_instance(const std::string& id, const Json& object, const 
   }
   HANOK_TRY(root, read_root(object));
   HANOK_TRY(nics, read_nics(object, socket_dir));
-  HANOK_TRY(volumes, read_volumes(object));
   out.root = std::move(root);
   out.nics = std::move(nics);
-  out.volumes = std::move(volumes);
+  HANOK_CHECK(read_volumes(object, socket_dir, out));
   HANOK_CHECK(read_serials(object, out));
   HANOK_CHECK(read_upload(object, out));
   return out;

@@ -27,6 +27,7 @@ struct Instance {
   std::optional<RootDisk> root;  // none: boots from a volume
   std::vector<NicSpec> nics;
   std::vector<DiskSpec> volumes;  // that shall be attached; serial = volume id
+  std::vector<DiskSpec> leaving;  // that shall not any more
   std::int64_t reboot_serial = 0, rebuild_serial = 0;
   bool hard_reboot = false;
   bool deleted = false;
@@ -40,6 +41,7 @@ struct Instance {
                                              const std::string& socket_dir);
 // All disks: the root disk as vda, then the volumes, each with a device name of its own.
 [[nodiscard]] std::vector<DiskSpec> disks_of(const Instance& instance);
+[[nodiscard]] std::string disk_socket(const std::string& socket_dir, const std::string& volume_id);
 [[nodiscard]] std::string vhost_socket(const std::string& socket_dir, const std::string& port_id);
 
 }  // namespace hanok::agent

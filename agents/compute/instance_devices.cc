@@ -49,7 +49,14 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
         spdlog::warn("[{}] instance {}: {}", wanted.request_id, wanted.id, grown.error().message);
     }
     if (!define && !plug) continue;
-    HANOK_CHECK(hypervisor_.attach_disk(wanted.id, disk, define, plug));
+    if (define) HANOK_CHECK(hypervisor_.attach_disk(wanted.id, disk, true, false));
+    if (plug) {
+      // Decision 0007: a running guest gets it by QEMU's own driver, and by hanok-storage from its next
+      // start.
+      DiskSpec plugged = disk;
+      plugged.socket.clear();
+      HANOK_CHECK(hypervisor_.attach_disk(wanted.id, plugged, false, true));
+    }
     spdlog::info("[{}] instance {}: volume {} attached", wanted.request_id, wanted.id, disk.serial);
   }
   for (const auto& nic : wanted.nics) {
@@ -58,6 +65,21 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
     if (!define && !plug) continue;
     HANOK_CHECK(hypervisor_.attach_nic(wanted.id, nic, define, plug));
     spdlog::info("[{}] instance {}: port {} attached", wanted.request_id, wanted.id, nic.port_id);
+  }
+  return {};
+}
+
+// Before the guest starts: its firmware may boot from one of them.
+Status InstanceReconciler::serve_disks(const Instance& wanted) {
+  for (const auto& disk : wanted.volumes) HANOK_CHECK(exports_.serve(disk));
+  return {};
+}
+
+// What the guest no longer has, as `view` shows it, is served no longer.
+Status InstanceReconciler::release_disks(const std::vector<DiskSpec>& disks, const DomainView& view) {
+  for (const auto& disk : disks) {
+    if (view.live && has(view.live->disks, disk.serial)) continue;
+    HANOK_CHECK(exports_.release(disk));
   }
   return {};
 }
@@ -85,6 +107,7 @@ Result<InstanceReconciler::Wait> InstanceReconciler::devices(const Instance& wan
   const auto asked = detach_unwanted(wanted, view);
   if (!asked.ok() && (asked.error().code == ErrorCode::kUnavailable || !view.live)) return asked.error();
   HANOK_CHECK(look_again(wanted.id, view));
+  HANOK_CHECK(release_disks(wanted.leaving, view));
   if (!view.live) return Wait{};
   const auto serial_of = [](const DiskSpec& disk) { return disk.serial; };
   const auto mac_of = [](const NicSpec& nic) { return nic.mac; };

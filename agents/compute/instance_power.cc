@@ -84,11 +84,17 @@ Status InstanceReconciler::switch_power(const Instance& wanted, const DomainView
   const std::string& id = wanted.id;
   const bool off = view.state == DomainState::kStopped || view.state == DomainState::kSaved;
   if (wanted.power == "running") {
-    if (off) return hypervisor_.start(id);
+    if (off) {
+      HANOK_CHECK(serve_disks(wanted));
+      return hypervisor_.start(id);
+    }
     return view.state == DomainState::kPaused ? hypervisor_.resume(id) : Status{};
   }
   if (wanted.power == "paused") {
-    if (off) HANOK_CHECK(hypervisor_.start(id));
+    if (off) {
+      HANOK_CHECK(serve_disks(wanted));
+      HANOK_CHECK(hypervisor_.start(id));
+    }
     return view.state == DomainState::kPaused ? Status{} : hypervisor_.pause(id);
   }
   // Suspended. Where memory cannot be saved (a device that does not migrate) the guest stands still instead.

@@ -26,11 +26,12 @@ bool wants_deletion(const Json& object) {
 
 InstanceReconciler::InstanceReconciler(InstanceSettings settings, Hypervisor& hypervisor,
                                        storage::BlockStore& store, storage::Converter& converter,
-                                       Outbox& outbox, const Clock& clock)
+                                       Outbox& outbox, const Clock& clock, DiskExports::Call storage_target)
     : settings_(std::move(settings)),
       hypervisor_(hypervisor),
       store_(store),
       disks_(store, converter),
+      exports_(std::move(storage_target)),
       files_(settings_.state_dir),
       outbox_(outbox),
       clock_(clock) {}
@@ -140,6 +141,10 @@ Status InstanceReconciler::unplug_domain(const std::string& id) {
 
 Status InstanceReconciler::remove(const std::string& id, const std::optional<Instance>& wanted) {
   HANOK_CHECK(unplug_domain(id));
+  if (wanted) {
+    HANOK_CHECK(release_disks(wanted->volumes, {}));
+    HANOK_CHECK(release_disks(wanted->leaving, {}));
+  }
   if (wanted && wanted->root) HANOK_CHECK(disks_.remove(wanted->root->disk));
   if (auto gone = hypervisor_.undefine(id); !gone.ok() && gone.error().code != ErrorCode::kNotFound) {
     return gone;

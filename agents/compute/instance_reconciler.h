@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "agents/compute/disk_exports.h"
 #include "agents/compute/guest_files.h"
 #include "agents/compute/hypervisor.h"
 #include "agents/compute/instance.h"
@@ -25,7 +26,8 @@ class InstanceReconciler final : public Reconciler {
  public:
   // All references outlive this.
   InstanceReconciler(InstanceSettings settings, Hypervisor& hypervisor, storage::BlockStore& store,
-                     storage::Converter& converter, Outbox& outbox, const Clock& clock);
+                     storage::Converter& converter, Outbox& outbox, const Clock& clock,
+                     DiskExports::Call storage_target);
 
   [[nodiscard]] std::vector<std::string> kinds() const override { return {"instance"}; }
   [[nodiscard]] Result<Outcome> apply(const Task& task) override;
@@ -54,6 +56,8 @@ class InstanceReconciler final : public Reconciler {
   // instance_devices.cc
   [[nodiscard]] Result<Wait> devices(const Instance& wanted, DomainView& view);
   [[nodiscard]] Status attach_missing(const Instance& wanted, const DomainView& view);
+  [[nodiscard]] Status serve_disks(const Instance& wanted);
+  [[nodiscard]] Status release_disks(const std::vector<DiskSpec>& disks, const DomainView& view);
   [[nodiscard]] Status detach_unwanted(const Instance& wanted, const DomainView& view);
 
   [[nodiscard]] Status look_again(const std::string& id, DomainView& view);
@@ -63,6 +67,7 @@ class InstanceReconciler final : public Reconciler {
   Hypervisor& hypervisor_;
   storage::BlockStore& store_;
   RootDisks disks_;
+  DiskExports exports_;
   GuestFiles files_;
   Outbox& outbox_;
   const Clock& clock_;

@@ -126,16 +126,17 @@ class LibvirtHypervisor final : public Hypervisor {
     return attach(id, disk_xml(disk, settings_), defined, live);
   }
   Status detach_disk(const std::string& id, const std::string& serial, bool defined, bool live) override {
-    return detach(id, "disk", "<serial>" + serial + "</serial>", defined, live);
+    return detach(
+        id, [&](const char* xml) { return find_disk(xml, serial); }, defined, live);
   }
   // Never shrinks: QEMU would take the image itself along.
   Status grow_disk(const std::string& id, const std::string& serial, std::uint64_t size_bytes) override {
     return with(id, "grow disk", [&](virDomainPtr d) {
       const Text xml(virDomainGetXMLDesc(d, 0));
       if (!xml) return -1;
-      const std::string disk = find_device(xml.get(), "disk", "<serial>" + serial + "</serial>");
+      const std::string disk = find_disk(xml.get(), serial);
       const std::string target = disk_target(disk);
-      if (target.empty()) return 0;
+      if (target.empty() || is_vhost_user(disk)) return 0;  // hanok-storage tells the guest by itself
       virDomainBlockInfo info{};
       if (virDomainGetBlockInfo(d, target.c_str(), &info, 0) < 0) return -1;
       if (info.capacity >= size_bytes) return 0;
@@ -146,7 +147,8 @@ class LibvirtHypervisor final : public Hypervisor {
     return attach(id, nic_xml(nic), defined, live);
   }
   Status detach_nic(const std::string& id, const std::string& mac, bool defined, bool live) override {
-    return detach(id, "interface", "<mac address='" + mac + "'/>", defined, live);
+    return detach(
+        id, [&](const char* xml) { return find_nic(xml, mac); }, defined, live);
   }
 
   Result<Capacity> capacity() override {
@@ -197,14 +199,14 @@ class LibvirtHypervisor final : public Hypervisor {
   }
 
   // Live and defined one after the other: a device may be gone from the one and not from the other.
-  Status detach(const std::string& id, const std::string& element, const std::string& needle, bool defined,
-                bool live) {
+  template <typename Find>
+  Status detach(const std::string& id, Find find, bool defined, bool live) {
     return with(id, "detach", [&](virDomainPtr d) {
       for (const bool from_live : {true, false}) {
         if (!(from_live ? live : defined)) continue;
         const Text xml(virDomainGetXMLDesc(d, from_live ? 0 : VIR_DOMAIN_XML_INACTIVE));
         if (!xml) return -1;
-        const std::string device = find_device(xml.get(), element, needle);
+        const std::string device = find(xml.get());
         if (device.empty()) continue;
         if (virDomainDetachDeviceFlags(d, device.c_str(), affects(!from_live, from_live)) < 0) return -1;
       }

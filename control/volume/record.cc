@@ -85,6 +85,7 @@ Attachment attachment_from(const store::Row& row) {
           .device = row.text("device"),
           .mode = row.text("mode"),
           .status = row.text("status"),
+          .transport = row.text("transport"),
           .connector = row.json("connector"),
           .attached_us = row.maybe_integer("attached_us")};
 }
@@ -200,12 +201,13 @@ Status save_snapshot(store::Tx& tx, Snapshot& snapshot, std::int64_t now_us) {
 }
 
 Status insert_attachment(store::Tx& tx, const Attachment& attachment, std::int64_t now_us) {
-  HANOK_CHECK(tx.execute(
-      "INSERT INTO volume_attachments (id, volume_id, server_id, host, device, mode, status,"
-      " connector, attached_us, created_us)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {attachment.id, attachment.volume_id, attachment.server_id, attachment.host, attachment.device,
-       attachment.mode, attachment.status, attachment.connector, attachment.attached_us, now_us}));
+  HANOK_CHECK(
+      tx.execute("INSERT INTO volume_attachments (id, volume_id, server_id, host, device, mode, status,"
+                 " connector, transport, attached_us, created_us)"
+                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 {attachment.id, attachment.volume_id, attachment.server_id, attachment.host,
+                  attachment.device, attachment.mode, attachment.status, attachment.connector,
+                  attachment.transport, attachment.attached_us, now_us}));
   return {};
 }
 

@@ -28,7 +28,7 @@ struct Volume {
   std::optional<std::int64_t> updated_us;
 };
 struct Attachment {
-  std::string id, volume_id, server_id, host, device, mode = "rw", status;
+  std::string id, volume_id, server_id, host, device, mode = "rw", status, transport = "rbd";
   Json connector;
   std::optional<std::int64_t> attached_us;
 };

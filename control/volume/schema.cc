@@ -4,7 +4,8 @@ namespace hanok::volume {
 
 store::Module volume_module() {
   return {.name = "volume",
-          .migrations = {{1, R"sql(
+          .migrations = {
+              {1, R"sql(
 CREATE TABLE volume_types (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -114,9 +115,9 @@ CREATE TABLE volume_transfers (
   created_us INTEGER NOT NULL
 );
 )sql"},
-                         // Whether a volume goes with its server is kept by the compute service alone.
-                         {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"},
-                         {3, R"sql(
+              // Whether a volume goes with its server is kept by the compute service alone.
+              {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"},
+              {3, R"sql(
 CREATE TABLE qos_specs (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -126,7 +127,9 @@ CREATE TABLE qos_specs (
 );
 ALTER TABLE volume_types ADD COLUMN qos_specs_id TEXT REFERENCES qos_specs (id);
 ALTER TABLE volumes ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';  -- in force, as the agent last said
-)sql"}}};
+)sql"},
+              // Decided when it is attached; a change of the type leaves it alone.
+              {4, "ALTER TABLE volume_attachments ADD COLUMN transport TEXT NOT NULL DEFAULT 'rbd';"}}};
 }
 
 }  // namespace hanok::volume

@@ -86,7 +86,7 @@ Answer create_type(const Context& context, http::Request& request) {
   if (!fields.name) return bad_request("Invalid input for field/attribute name. It is required.");
   Json specs = Json::object();
   if (body->contains("extra_specs") && !(*body)["extra_specs"].is_null()) {
-    HANOK_TRY(checked, check_metadata((*body)["extra_specs"]));
+    HANOK_TRY(checked, check_type_specs((*body)["extra_specs"]));
     specs = checked;
   }
   return context.database.write([&](store::Tx& tx) -> Answer {

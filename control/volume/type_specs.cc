@@ -3,6 +3,7 @@
 
 #include "control/volume/types.h"
 #include "control/volume/view.h"
+#include "control/volume/volume.h"
 
 namespace hanok::volume {
 namespace {
@@ -15,7 +16,7 @@ Result<Json> requested_specs(store::Tx& tx, const http::Request& request) {
 }
 
 Status save(store::Tx& tx, const http::Request& request, const Json& specs) {
-  HANOK_TRY(checked, check_metadata(specs));
+  HANOK_TRY(checked, check_type_specs(specs));
   HANOK_CHECK(
       tx.execute("UPDATE volume_types SET extra_specs = ? WHERE id = ?", {checked, request.param("type")}));
   return {};
@@ -26,6 +27,17 @@ Error no_spec(const std::string& key) {
 }
 
 }  // namespace
+
+Result<Json> check_type_specs(const Json& specs) {
+  HANOK_TRY(checked, check_metadata(specs));
+  const std::string transport = checked.value(kTransportSpec, std::string(kTransportRbd));
+  if (transport != kTransportRbd && transport != kTransportVhostUser) {
+    return bad_request(fmt::format("Invalid input for extra spec {}: '{}' is neither '{}' nor '{}'.",
+                                   kTransportSpec, transport.substr(0, 64), kTransportRbd,
+                                   kTransportVhostUser));
+  }
+  return checked;
+}
 
 Answer list_type_specs(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {

@@ -21,6 +21,8 @@ struct VolumeExtras {
 [[nodiscard]] Json text_json(const std::optional<std::string>& text);
 // Metadata from a client: string values, bounded.
 [[nodiscard]] Result<Json> check_metadata(const Json& metadata);
+// And the values of extra specs that mean something here.
+[[nodiscard]] Result<Json> check_type_specs(const Json& specs);
 // The object under `key` in the body; kBadRequest.
 [[nodiscard]] Result<const Json*> body_of(const http::Request& request, const std::string& key);
 

@@ -58,6 +58,20 @@ Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id, cons
   return view_of(volume);
 }
 
+static Result<std::string> choose_transport(store::Tx& tx, const Volume& volume) {
+  if (volume.multiattach || !volume.type_id) return std::string(kTransportRbd);
+  HANOK_TRY(type, tx.query_one("SELECT extra_specs FROM volume_types WHERE id = ?", {*volume.type_id}));
+  if (!type) return std::string(kTransportRbd);
+  return type->json("extra_specs").value(kTransportSpec, std::string(kTransportRbd));
+}
+
+Result<std::string> transport_of(store::Tx& tx, const std::string& volume_id, const std::string& server_id) {
+  HANOK_TRY(row,
+            tx.query_one("SELECT transport FROM volume_attachments WHERE volume_id = ? AND server_id = ?",
+                         {volume_id, server_id}));
+  return row ? row->text("transport") : std::string(kTransportRbd);
+}
+
 Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id, const std::string& server_id,
                                     const std::string& host, const std::string& device, std::int64_t now_us) {
   HANOK_TRY(volume, need_volume(tx, volume_id));
@@ -67,12 +81,14 @@ Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id,
                                 {volume_id, server_id}));
   if (twice)
     return conflict(fmt::format("Volume {} is already attached to server {}.", volume_id, server_id));
+  HANOK_TRY(transport, choose_transport(tx, volume));
   Attachment attachment{.id = new_uuid(),
                         .volume_id = volume_id,
                         .server_id = server_id,
                         .host = host,
                         .device = device,
                         .status = "attaching",
+                        .transport = std::move(transport),
                         .connector = {},
                         .attached_us = {}};
   HANOK_CHECK(insert_attachment(tx, attachment, now_us));

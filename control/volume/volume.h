@@ -22,6 +22,16 @@ struct AttachmentView {
   std::string id, volume_id, server_id, device, status;  // attaching, attached, detaching
 };
 
+// How a guest reaches a volume: by QEMU's own RBD driver, or by hanok-storage. The type's extra spec
+// kTransportSpec says it; a volume for several servers at once always goes by the first, since the second
+// holds the image's lock.
+inline constexpr const char* kTransportSpec = "hanok:transport";
+inline constexpr const char* kTransportRbd = "rbd";
+inline constexpr const char* kTransportVhostUser = "vhost-user";
+// As decided when it was attached; kTransportRbd when it is not.
+[[nodiscard]] Result<std::string> transport_of(store::Tx& tx, const std::string& volume_id,
+                                               const std::string& server_id);
+
 [[nodiscard]] Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id,
                                              const std::string& project_id, bool is_admin);
 // available -> attaching, with an attachment record. kConflict / kBadRequest in any other state.

@@ -75,13 +75,28 @@ TEST(DomainXml, MarksAreReadInTheFormThatLibvirtGives) {
   EXPECT_EQ(marks->reboot_serial, 7);
 }
 
+TEST(DomainXml, ADiskOfHanokStorageIsKnownByItsSocket) {
+  DiskSpec disk{.serial = "vol", .pool = "volumes", .image = "v", .device = "vdb"};
+  EXPECT_FALSE(is_vhost_user(disk_xml(disk, kTcg)));
+  disk.socket = "/run/x/volume-vol.sock";
+  const auto xml = disk_xml(disk, kTcg);
+  EXPECT_TRUE(is_vhost_user(xml));
+  EXPECT_FALSE(holds(xml, "serial"));  // libvirt would refuse it
+  EXPECT_EQ(disk_target(xml), "vdb");
+  EXPECT_EQ(read_devices("<domain>" + xml + "</domain>").disks, std::vector<std::string>{"vol"});
+  EXPECT_EQ(find_disk(xml, "vol"), xml);
+  disk.socket = "/run/x/other.sock";
+  EXPECT_TRUE(read_devices(disk_xml(disk, kTcg)).disks.empty());
+}
+
 TEST(DomainXml, DevicesAreFoundByOurNames) {
   const auto xml = domain_xml(guest(), kTcg);
   const auto devices = read_devices(xml);
   EXPECT_EQ(devices.disks, std::vector<std::string>{"disk-serial"});
   EXPECT_EQ(devices.nics, std::vector<std::string>{"fa:16:3e:00:00:01"});
-  EXPECT_TRUE(holds(find_device(xml, "disk", "<serial>disk-serial</serial>"), "vms/root"));
-  EXPECT_EQ(find_device(xml, "disk", "<serial>other</serial>"), "");
+  EXPECT_TRUE(holds(find_disk(xml, "disk-serial"), "vms/root"));
+  EXPECT_EQ(find_disk(xml, "other"), "");
+  EXPECT_TRUE(holds(find_nic(xml, "fa:16:3e:00:00:01"), "<interface"));
 }
 
 }  // namespace

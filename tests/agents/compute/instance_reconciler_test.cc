@@ -45,6 +45,29 @@ class Reported final : public Outbox {
   std::vector<Json> all;
 };
 
+// hanok-storage as its control socket shows it.
+struct FakeTarget {
+  Result<Json> call(const std::string& method, const Json& params) {
+    if (!answers) return unavailable("hanok-storage does not answer");
+    if (method == "volume.list") {
+      Json out = Json::array();
+      for (const auto& [image, spec] : served) out.push_back(spec);
+      return out;
+    }
+    calls.push_back(method);
+    const std::string image = params.at("image");
+    if (method == "volume.attach") {
+      served[image] = params;
+    } else {
+      served.erase(image);
+    }
+    return Json::object();
+  }
+  bool answers = true;
+  std::map<std::string, Json> served;  // by image
+  std::vector<std::string> calls;
+};
+
 class InstanceReconcilerTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -66,8 +89,9 @@ class InstanceReconcilerTest : public ::testing::Test {
 
   // A new agent over the same host.
   void restart() {
-    reconciler_ =
-        std::make_unique<InstanceReconciler>(settings_, hypervisor_, store_, converter_, outbox_, clock_);
+    reconciler_ = std::make_unique<InstanceReconciler>(
+        settings_, hypervisor_, store_, converter_, outbox_, clock_,
+        [this](const std::string& method, const Json& params) { return target_.call(method, params); });
   }
   Result<Outcome> apply_once(int attempt = 0) {
     return reconciler_->apply({"instance", kGuestId, object_, 7, attempt});
@@ -87,9 +111,12 @@ class InstanceReconcilerTest : public ::testing::Test {
     object_["root"]["image"]["format"] = "qcow2";
     ASSERT_TRUE(store_.write(kImage, 0, header.data(), header.size()).ok());
   }
-  void attach_volume(bool attached) {
-    object_["volumes"] =
-        Json::array({{{"volume_id", "vol"}, {"pool", "volumes"}, {"image", "v"}, {"attached", attached}}});
+  void attach_volume(bool attached, const std::string& transport = "rbd") {
+    object_["volumes"] = Json::array({{{"volume_id", "vol"},
+                                       {"pool", "volumes"},
+                                       {"image", "v"},
+                                       {"transport", transport},
+                                       {"attached", attached}}});
   }
 
   InstanceSettings settings_;
@@ -97,6 +124,7 @@ class InstanceReconcilerTest : public ::testing::Test {
   storage::MemoryStore store_;
   FakeConverter converter_{store_};
   Reported outbox_;
+  FakeTarget target_;
   ManualClock clock_;
   std::unique_ptr<InstanceReconciler> reconciler_;
   Json object_;
@@ -184,6 +212,62 @@ TEST_F(InstanceReconcilerTest, AVolumeComesAndGoesInTheRunningGuest) {
   EXPECT_EQ(waiting->observed["volumes"], Json::array({"vol"}));
   hypervisor_.clinging = false;
   EXPECT_EQ(settle()["volumes"], Json::array());
+}
+
+TEST_F(InstanceReconcilerTest, AVolumeByVhostUserComesToARunningGuestByQemusDriverUntilItsNextStart) {
+  settle();
+  attach_volume(true, "vhost-user");
+  EXPECT_EQ(settle()["volumes"], Json::array({"vol"}));
+  EXPECT_EQ(domain().live_disks.back().socket, "");
+  EXPECT_EQ(domain().spec.disks.back().socket, settings_.socket_dir + "/volume-vol.sock");
+  EXPECT_TRUE(target_.served.empty());
+  object_["reboot"] = {{"serial", 1}, {"type", "HARD"}};
+  target_.answers = false;  // without it the guest cannot start, and says why
+  EXPECT_EQ(settle(), (Json{{"failed", "hanok-storage does not answer"}}));
+  target_.answers = true;
+  settle();
+  EXPECT_EQ(target_.served["v"]["socket"], settings_.socket_dir + "/volume-vol.sock");
+  EXPECT_EQ(target_.served["v"]["serial"], "vol");
+  EXPECT_EQ(domain().live_disks.back().socket, settings_.socket_dir + "/volume-vol.sock");
+}
+
+TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsServedUntilTheGuestHasLetItGo) {
+  attach_volume(true, "vhost-user");
+  settle();
+  attach_volume(false, "vhost-user");
+  hypervisor_.clinging = true;
+  ASSERT_TRUE(apply_once().ok());
+  EXPECT_EQ(target_.served.size(), 1U);
+  hypervisor_.clinging = false;
+  EXPECT_EQ(settle()["volumes"], Json::array());
+  EXPECT_TRUE(target_.served.empty());
+}
+
+TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsServedBeforeTheGuestStartsAndGoesWithIt) {
+  attach_volume(true, "vhost-user");
+  settle();
+  EXPECT_EQ(target_.served.size(), 1U);
+  object_["power"] = "stopped";
+  settle();
+  target_.served.clear();
+  object_["power"] = "running";
+  settle();
+  EXPECT_EQ(target_.served.size(), 1U);
+  object_["deleted"] = true;
+  restart();
+  ASSERT_TRUE(apply_once().ok());
+  EXPECT_TRUE(target_.served.empty());
+  EXPECT_FALSE(hypervisor_.domains.contains(kGuestId));
+}
+
+TEST_F(InstanceReconcilerTest, AVolumeByQemusDriverNeedsNoHanokStorage) {
+  target_.answers = false;
+  attach_volume(true);
+  EXPECT_EQ(settle()["volumes"], Json::array({"vol"}));
+  attach_volume(false);
+  EXPECT_EQ(settle()["volumes"], Json::array());
+  attach_volume(true, "pigeon");
+  EXPECT_EQ(settle()["state"], "error");
 }
 
 TEST_F(InstanceReconcilerTest, AVolumeThatHasGrownIsSeenByTheRunningGuest) {

@@ -37,6 +37,25 @@ TEST_F(ServerVolumes, AttachAndDetachFollowTheReports) {
   EXPECT_CODE(refuse_get(path(id) + "/" + data), kNotFound);
 }
 
+TEST_F(ServerVolumes, TheTypeSaysHowAVolumeIsReachedAsItWasWhenAttached) {
+  host();
+  const std::string id = active();
+  const std::string data = volume();
+  be("admin", true);
+  const std::string specs =
+      "/v3/types/" + get("/v3/types/default")["volume_type"]["id"].get<std::string>() + "/extra_specs";
+  post(specs, {{"extra_specs", {{"hanok:transport", "vhost-user"}}}});
+  attach(id, data);
+  EXPECT_EQ(render(id)["volumes"][0]["transport"], "vhost-user");
+  post(specs, {{"extra_specs", {{"hanok:transport", "rbd"}}}});
+  EXPECT_EQ(render(id)["volumes"][0]["transport"], "vhost-user");
+  report_state(id, "running");
+  remove(path(id) + "/" + data, 202);
+  report_state(id, "running");
+  attach(id, data);
+  EXPECT_EQ(render(id)["volumes"][0]["transport"], "rbd");
+}
+
 TEST_F(ServerVolumes, AnOldReportDoesNotEndADetachment) {
   host();
   const std::string id = active();

@@ -123,6 +123,11 @@ TEST_F(VolumeTest, TypesAreManagedByAdministrators) {
   api->remove("/v3/types/" + type + "/extra_specs/k", 202);
   api->get("/v3/types/" + type + "/extra_specs/k", 404);
   EXPECT_EQ(api->get("/v3/types/default")["volume_type"]["name"], "rbd");
+  const Json pigeon = {{"hanok:transport", "pigeon"}};
+  api->post("/v3/types/" + type + "/extra_specs", {{"extra_specs", pigeon}}, 400);
+  api->put("/v3/types/" + type + "/extra_specs/hanok:transport", pigeon, 400);
+  api->post("/v3/types", {{"volume_type", {{"name", "bird"}, {"extra_specs", pigeon}}}}, 400);
+  EXPECT_TRUE(api->get("/v3/types/" + type + "/extra_specs")["extra_specs"].empty());
 }
 
 TEST_F(VolumeTest, TransfersChangeTheOwner) {

@@ -1,0 +1,23 @@
+#include "agents/compute/disk_exports.h"
+
+namespace hanok::agent {
+
+Status DiskExports::serve(const DiskSpec& disk) const {
+  if (disk.socket.empty()) return {};
+  HANOK_CHECK(
+      call_("volume.attach",
+            {{"pool", disk.pool}, {"image", disk.image}, {"socket", disk.socket}, {"serial", disk.serial}}));
+  return {};
+}
+
+Status DiskExports::release(const DiskSpec& disk) const {
+  if (disk.socket.empty()) return {};
+  HANOK_TRY(served, call_("volume.list", Json::object()));
+  for (const Json& volume : served) {
+    if (!volume.is_object() || volume.value("socket", "") != disk.socket) continue;
+    HANOK_CHECK(call_("volume.detach", {{"pool", disk.pool}, {"image", disk.image}}));
+  }
+  return {};
+}
+
+}  // namespace hanok::agent
