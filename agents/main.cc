@@ -16,6 +16,7 @@
 #include "agents/core/object_role.h"
 #include "agents/core/session.h"
 #include "agents/network/network_role.h"
+#include "agents/volume/backup_reconciler.h"
 #include "agents/volume/trash_sweeper.h"
 #include "agents/volume/volume_reconciler.h"
 #include "common/json_rpc.h"
@@ -30,6 +31,7 @@ namespace {
 constexpr std::size_t kComputeWorkers = 4;
 constexpr std::size_t kVolumeWorkers = 4;
 constexpr std::int64_t kStorageTimeout_ms = 20'000;  // longer than hanok-storage waits for an image itself
+constexpr std::size_t kBackupWorkers = 2;            // of their own: a long copy holds up no volume
 constexpr std::int64_t kTrashSweepMs = 300'000;
 
 struct Config {
@@ -179,8 +181,9 @@ struct Parts {
   std::unique_ptr<Hypervisor> hypervisor;
   std::unique_ptr<InstanceReconciler> instances;
   std::unique_ptr<VolumeReconciler> volumes;
+  std::unique_ptr<BackupReconciler> backups;
   std::unique_ptr<NetworkRole> network;
-  std::unique_ptr<ObjectRole> compute, volume;
+  std::unique_ptr<ObjectRole> compute, volume, backup;
   std::unique_ptr<TrashSweeper> trash;
   std::vector<Role*> roles;
 };
@@ -225,11 +228,14 @@ Status wire(const Config& config, Parts& parts) {
     parts.volumes = std::make_unique<VolumeReconciler>(*parts.store, *parts.converter);
     parts.volume = std::make_unique<ObjectRole>(*parts.volumes, parts.reports, kVolumeWorkers);
     parts.roles.push_back(parts.volume.get());
+    parts.backups = std::make_unique<BackupReconciler>(*parts.store);
+    parts.backup = std::make_unique<ObjectRole>(*parts.backups, parts.reports, kBackupWorkers);
+    parts.roles.push_back(parts.backup.get());
     const auto purge = [store = parts.store.get()](const std::string& pool) {
       return store->purge_trash(pool);
     };
-    parts.trash = std::make_unique<TrashSweeper>(purge, std::vector<std::string>{"volumes", "images", "vms"},
-                                                 kTrashSweepMs);
+    parts.trash = std::make_unique<TrashSweeper>(
+        purge, std::vector<std::string>{"volumes", "images", "vms", "backups"}, kTrashSweepMs);
   }
   return {};
 }

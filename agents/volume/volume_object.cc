@@ -88,6 +88,28 @@ Result<VolumeObject> parse_volume(const Json& object) {
   return out;
 }
 
+Result<BackupObject> parse_backup(const Json& object) {
+  BackupObject out;
+  HANOK_TRY(task, need_string(object, "task"));
+  HANOK_TRY(volume, need_object(object, "volume"));
+  HANOK_TRY(backup, need_object(object, "backup"));
+  HANOK_TRY(parent, get_object(object, "parent"));
+  HANOK_TRY(snapshot, optional_text(object, "snapshot"));
+  HANOK_TRY(size, get_int(object, "size_gib"));
+  HANOK_TRY(volume_image, parse_image(*volume, "image"));
+  HANOK_TRY(backup_image, parse_image(*backup, "image"));
+  if (parent != nullptr) {
+    HANOK_TRY(parent_image, parse_image(*parent, "image"));
+    out.spec.parent = parent_image;
+  }
+  out.task = task;
+  out.spec.volume = volume_image;
+  out.spec.backup = backup_image;
+  out.spec.snapshot = snapshot;
+  out.size_gib = size.value_or(0);
+  return out;
+}
+
 Result<SnapshotObject> parse_snapshot(const Json& object) {
   HANOK_TRY(task, need_string(object, "task"));
   HANOK_TRY(image, parse_image(object, "image"));

@@ -1,9 +1,10 @@
 #pragma once
-// Objects of kinds `volume` and `snapshot` as the API sends them (docs/architecture.md).
+// Objects of kinds `volume`, `snapshot` and `backup` as the API sends them (docs/architecture.md).
 
 #include <string>
 
 #include "common/json.h"
+#include "storage/operations/backup.h"
 #include "storage/operations/operations.h"
 
 namespace hanok::agent {
@@ -24,6 +25,12 @@ struct SnapshotObject {
   storage::SnapshotRef snapshot;
   std::string request_id;
 };
+struct BackupObject {
+  std::string task;  // create, restore, delete
+  storage::BackupSpec spec;
+  std::int64_t size_gib = 0;  // restore: of the volume
+};
+[[nodiscard]] Result<BackupObject> parse_backup(const Json& object);
 [[nodiscard]] Result<VolumeObject> parse_volume(const Json& object);
 [[nodiscard]] Result<SnapshotObject> parse_snapshot(const Json& object);
 

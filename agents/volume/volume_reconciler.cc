@@ -13,7 +13,9 @@ bool is_hopeless(ErrorCode code) {
   return code == ErrorCode::kNotFound || code == ErrorCode::kBadRequest || code == ErrorCode::kOverQuota;
 }
 
-Outcome failure(const Task& task, const Error& error) {
+}  // namespace
+
+Outcome failed_outcome(const Task& task, const Error& error) {
   const bool hopeless = is_hopeless(error.code);
   spdlog::warn("[{}] {} {} {}: {}", task.object.value("request_id", "-"), task.kind, task.id,
                hopeless ? "failed" : "is tried again", error.message);
@@ -24,8 +26,6 @@ Outcome failure(const Task& task, const Error& error) {
   if (!hopeless) out.again_after_ms = kRetry_ms;
   return out;
 }
-
-}  // namespace
 
 Result<Json> VolumeReconciler::apply_volume(const Json& object) {
   HANOK_TRY(volume, parse_volume(object));
@@ -71,7 +71,7 @@ Result<Json> VolumeReconciler::apply_snapshot(const Json& object) {
 Result<Outcome> VolumeReconciler::apply(const Task& task) {
   if (!task.object.is_object()) return Outcome{};
   auto done = task.kind == "volume" ? apply_volume(task.object) : apply_snapshot(task.object);
-  if (!done.ok()) return failure(task, done.error());
+  if (!done.ok()) return failed_outcome(task, done.error());
   Outcome out;
   out.observed = std::move(*done);
   return out;

@@ -7,6 +7,9 @@
 
 namespace hanok::agent {
 
+// How a failure is reported; one that may still come right is tried again.
+[[nodiscard]] Outcome failed_outcome(const Task& task, const Error& error);
+
 class VolumeReconciler final : public Reconciler {
  public:
   // Both outlive this.

@@ -98,6 +98,15 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer create_transfer(const Context& context, http::Request& request);
 [[nodiscard]] Answer accept_transfer(const Context& context, http::Request& request);
 [[nodiscard]] Answer delete_transfer(const Context& context, http::Request& request);
+// backups.cc, backups_list.cc
+[[nodiscard]] Answer list_backups(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_backups_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_backup(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_backup(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_backup(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_backup(const Context& context, http::Request& request);
+[[nodiscard]] Answer restore_backup(const Context& context, http::Request& request);
+[[nodiscard]] Answer backup_action(const Context& context, http::Request& request);
 // messages.cc
 [[nodiscard]] Answer list_messages(const Context& context, http::Request& request);
 [[nodiscard]] Answer show_message(const Context& context, http::Request& request);

@@ -12,6 +12,7 @@ struct Extension {
 };
 // The resources outside of Cinder's core that are served.
 constexpr Extension kExtensions[] = {
+    {"backups", "Backups", "Backups of volumes"},
     {"os-availability-zone", "AvailabilityZones", "Describe availability zones"},
     {"os-extended-snapshot-attributes", "ExtendedSnapshotAttributes", "Progress and project of snapshots"},
     {"os-hosts", "Hosts", "Hosts that do the work"},

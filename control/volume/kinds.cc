@@ -7,10 +7,29 @@
 
 #include "common/clock.h"
 #include "control/image/image.h"
+#include "control/volume/backup_record.h"
 #include "control/volume/qos.h"
 #include "control/volume/record.h"
 
 namespace hanok::volume {
+
+// One host does the work on volumes, so that two never do the same: the first by name of those alive.
+Result<std::optional<std::string>> volume_host(store::Tx& tx) {
+  HANOK_TRY(hosts, bus::list_hosts(tx, SystemClock{}.now_us()));
+  std::optional<std::string> out;
+  for (const bus::Host& host : hosts) {
+    const bool fit =
+        host.alive && std::find(host.roles.begin(), host.roles.end(), "volume") != host.roles.end();
+    if (fit && (!out || host.name < *out)) out = host.name;
+  }
+  return out;
+}
+
+std::string deadline_cause(const std::optional<std::string>& last_error) {
+  return "it was not finished before its deadline" +
+         (last_error && !last_error->empty() ? ": " + *last_error : std::string(": no volume agent did it"));
+}
+
 namespace {
 
 struct Step {
@@ -36,24 +55,13 @@ const Step* step_of(const Step (&steps)[N], const Item& item) {
   return nullptr;
 }
 
-// One host does the work on volumes, so that two never do the same: the first by name of those alive.
-Result<std::optional<std::string>> volume_host(store::Tx& tx) {
-  HANOK_TRY(hosts, bus::list_hosts(tx, SystemClock{}.now_us()));
-  std::optional<std::string> out;
-  for (const bus::Host& host : hosts) {
-    const bool fit =
-        host.alive && std::find(host.roles.begin(), host.roles.end(), "volume") != host.roles.end();
-    if (fit && (!out || host.name < *out)) out = host.name;
-  }
-  return out;
-}
-
 // Limits are brought about whatever the volume is in, if only its image is there.
 constexpr Step kLimitStep = {"", "limit", ""};
 
 const Step* volume_step(const Volume& volume, const Json& limits) {
   if (const Step* step = step_of(kVolumeSteps, volume)) return step;
-  const bool there = volume.status != "creating" && volume.status != "deleting" && volume.status != "error";
+  const bool there = volume.status != "creating" && volume.status != "deleting" && volume.status != "error" &&
+                     volume.status != "restoring-backup";
   return there && volume.limits != limits ? &kLimitStep : nullptr;
 }
 
@@ -244,11 +252,6 @@ Status observe_snapshot(store::Tx& tx, const std::string&, const std::string& id
   return save_snapshot(tx, *snapshot, now_us);
 }
 
-std::string deadline_cause(const std::optional<std::string>& last_error) {
-  return "it was not finished before its deadline" +
-         (last_error && !last_error->empty() ? ": " + *last_error : std::string(": no volume agent did it"));
-}
-
 Status expire_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
   const std::string why = deadline_cause(volume.last_error);
   if (const Step* step = step_of(kVolumeSteps, volume); step != nullptr) {
@@ -264,7 +267,8 @@ Status expire_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
 
 std::vector<bus::Kind> volume_kinds() {
   return {{.name = "volume", .render = render_volume, .observe = observe_volume},
-          {.name = "snapshot", .render = render_snapshot, .observe = observe_snapshot}};
+          {.name = "snapshot", .render = render_snapshot, .observe = observe_snapshot},
+          backup_kind()};
 }
 
 Status expire_volumes(store::Tx& tx, std::int64_t now_us) {
@@ -285,7 +289,7 @@ Status expire_volumes(store::Tx& tx, std::int64_t now_us) {
       HANOK_CHECK(snapshot_failed(tx, snapshot, *step, deadline_cause(snapshot.last_error), now_us));
     }
   }
-  return {};
+  return expire_backups(tx, now_us);
 }
 
 }  // namespace hanok::volume

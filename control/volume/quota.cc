@@ -29,6 +29,11 @@ Result<Amount> usage_of(store::Tx& tx, const std::string& project_id) {
   HANOK_TRY(snapshots, tx.query_one("SELECT COUNT(*) AS n, COALESCE(SUM(size_gib), 0) AS gib FROM snapshots"
                                     " WHERE project_id = ?",
                                     {project_id}));
+  HANOK_TRY(backups, tx.query_one("SELECT COUNT(*) AS n, COALESCE(SUM(size_gib), 0) AS gib FROM backups"
+                                  " WHERE project_id = ?",
+                                  {project_id}));
+  out.backups = backups->integer("n");
+  out.backup_gigabytes = backups->integer("gib");
   out.volumes = volumes->integer("n");
   out.snapshots = snapshots->integer("n");
   out.gigabytes = volumes->integer("gib") + snapshots->integer("gib");
@@ -56,6 +61,15 @@ Status check_quota(store::Tx& tx, const std::string& project_id, const Amount& m
   if (!fits("snapshots", used.snapshots, more.snapshots)) {
     return over_quota(fmt::format("Maximum number of snapshots allowed ({}) exceeded for quota 'snapshots'.",
                                   limits.at("snapshots")));
+  }
+  if (!fits("backups", used.backups, more.backups)) {
+    return over_quota(fmt::format("Maximum number of backups allowed ({}) exceeded", limits.at("backups")));
+  }
+  if (!fits("backup_gigabytes", used.backup_gigabytes, more.backup_gigabytes)) {
+    return over_quota(
+        fmt::format("Requested backup exceeds allowed Backup gigabytes quota. Requested {}G, "
+                    "quota is {}G and {}G has been consumed.",
+                    more.backup_gigabytes, limits.at("backup_gigabytes"), used.backup_gigabytes));
   }
   return {};
 }

@@ -16,8 +16,11 @@ Json limits_json(const std::map<std::string, std::int64_t>& limits) {
 }
 
 Json usage_json(const std::map<std::string, std::int64_t>& limits, const Amount& used) {
-  const std::map<std::string, std::int64_t> in_use = {
-      {"volumes", used.volumes}, {"snapshots", used.snapshots}, {"gigabytes", used.gigabytes}};
+  const std::map<std::string, std::int64_t> in_use = {{"volumes", used.volumes},
+                                                      {"snapshots", used.snapshots},
+                                                      {"gigabytes", used.gigabytes},
+                                                      {"backups", used.backups},
+                                                      {"backup_gigabytes", used.backup_gigabytes}};
   Json out = Json::object();
   for (const auto& [name, limit] : limits) {
     const auto found = in_use.find(name);
@@ -77,8 +80,8 @@ Answer show_limits(const Context& context, http::Request& request) {
                          {"totalVolumesUsed", used.volumes},
                          {"totalSnapshotsUsed", used.snapshots},
                          {"totalGigabytesUsed", used.gigabytes},
-                         {"totalBackupsUsed", 0},
-                         {"totalBackupGigabytesUsed", 0}}}}}});
+                         {"totalBackupsUsed", used.backups},
+                         {"totalBackupGigabytesUsed", used.backup_gigabytes}}}}}});
   });
 }
 

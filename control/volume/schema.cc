@@ -3,9 +3,9 @@
 namespace hanok::volume {
 
 store::Module volume_module() {
-  return {.name = "volume",
-          .migrations = {
-              {1, R"sql(
+  return {
+      .name = "volume",
+      .migrations = {{1, R"sql(
 CREATE TABLE volume_types (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -115,9 +115,9 @@ CREATE TABLE volume_transfers (
   created_us INTEGER NOT NULL
 );
 )sql"},
-              // Whether a volume goes with its server is kept by the compute service alone.
-              {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"},
-              {3, R"sql(
+                     // Whether a volume goes with its server is kept by the compute service alone.
+                     {2, "ALTER TABLE volume_attachments DROP COLUMN delete_on_termination;"},
+                     {3, R"sql(
 CREATE TABLE qos_specs (
   id TEXT PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -128,8 +128,41 @@ CREATE TABLE qos_specs (
 ALTER TABLE volume_types ADD COLUMN qos_specs_id TEXT REFERENCES qos_specs (id);
 ALTER TABLE volumes ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';  -- in force, as the agent last said
 )sql"},
-              // Decided when it is attached; a change of the type leaves it alone.
-              {4, "ALTER TABLE volume_attachments ADD COLUMN transport TEXT NOT NULL DEFAULT 'rbd';"}}};
+                     // Decided when it is attached; a change of the type leaves it alone.
+                     {4, "ALTER TABLE volume_attachments ADD COLUMN transport TEXT NOT NULL DEFAULT 'rbd';"},
+                     // They outlive the volume they are of.
+                     {5, R"sql(
+CREATE TABLE backups (
+  id TEXT PRIMARY KEY,
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT,
+  description TEXT,
+  status TEXT NOT NULL,
+  volume_id TEXT NOT NULL,
+  snapshot_id TEXT,
+  parent_id TEXT REFERENCES backups (id),  -- incremental to it
+  restore_volume_id TEXT,                  -- being restored to
+  size_gib INTEGER NOT NULL,
+  objects INTEGER NOT NULL DEFAULT 0,
+  metadata TEXT NOT NULL DEFAULT '{}',
+  volume TEXT NOT NULL DEFAULT '{}',
+  fail_reason TEXT,
+  last_error TEXT,
+  deadline_us INTEGER NOT NULL DEFAULT 0,
+  request_id TEXT,
+  created_us INTEGER NOT NULL,
+  data_us INTEGER NOT NULL,
+  updated_us INTEGER
+);
+CREATE INDEX backups_project ON backups (project_id, created_us);
+CREATE INDEX backups_volume ON backups (volume_id, data_us);
+CREATE INDEX backups_parent ON backups (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX backups_deadline ON backups (deadline_us) WHERE deadline_us > 0;
+CREATE VIEW backups_seen AS
+  SELECT *, EXISTS (SELECT 1 FROM backups child WHERE child.parent_id = backups.id) AS has_dependents
+  FROM backups;
+)sql"}}};
 }
 
 }  // namespace hanok::volume

@@ -23,6 +23,9 @@ struct SnapshotRef {
   ImageRef image;
   std::string snapshot;
 };
+struct Extent {
+  std::uint64_t offset = 0, length = 0;
+};
 struct ImageInfo {
   std::uint64_t size_bytes = 0;
   std::optional<SnapshotRef> parent;
@@ -77,6 +80,8 @@ class BlockStore {
                                                  std::size_t length) = 0;
   [[nodiscard]] virtual Status write(const ImageRef& image, std::uint64_t offset, const char* data,
                                      std::size_t length) = 0;
+  // Where the image may hold other than zeroes, in order; with what it has of its parent.
+  [[nodiscard]] virtual Result<std::vector<Extent>> allocated(const ImageRef& image) = 0;
   [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& pool) = 0;
   [[nodiscard]] virtual Result<PoolInfo> pool_info(const std::string& pool) = 0;
 };

@@ -216,6 +216,19 @@ Status MemoryStore::write(const ImageRef& image, std::uint64_t offset, const cha
   return {};
 }
 
+Result<std::vector<Extent>> MemoryStore::allocated(const ImageRef& image) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_TRY(found, find_image(image));
+  std::vector<Extent> out;
+  constexpr std::size_t kBlock_bytes = 4096;
+  for (std::size_t at = 0; at < found->bytes.size(); at += kBlock_bytes) {
+    const auto block = std::string_view(found->bytes).substr(at, kBlock_bytes);
+    if (block.find_first_not_of('\0') != std::string_view::npos) out.push_back({at, block.size()});
+  }
+  return out;
+}
+
 Result<std::vector<std::string>> MemoryStore::list(const std::string& pool) {
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());

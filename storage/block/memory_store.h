@@ -11,7 +11,7 @@ namespace hanok::storage {
 
 class MemoryStore final : public BlockStore {
  public:
-  explicit MemoryStore(const std::vector<std::string>& pools = {"volumes", "images", "vms"});
+  explicit MemoryStore(const std::vector<std::string>& pools = {"volumes", "images", "vms", "backups"});
 
   [[nodiscard]] Status create(const ImageRef& image, std::uint64_t size_bytes) override;
   [[nodiscard]] Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) override;
@@ -30,6 +30,7 @@ class MemoryStore final : public BlockStore {
                                          std::size_t length) override;
   [[nodiscard]] Status write(const ImageRef& image, std::uint64_t offset, const char* data,
                              std::size_t length) override;
+  [[nodiscard]] Result<std::vector<Extent>> allocated(const ImageRef& image) override;
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& pool) override;
   [[nodiscard]] Result<PoolInfo> pool_info(const std::string& pool) override;
 

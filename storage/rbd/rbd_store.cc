@@ -111,6 +111,20 @@ class RbdStore final : public BlockStore {
     return status(open->image.flush(), "Flush of " + display(image));
   }
 
+  Result<std::vector<Extent>> allocated(const ImageRef& image) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
+    std::uint64_t size = 0;
+    HANOK_CHECK(status(open->image.size(&size), "Size of " + display(image)));
+    std::vector<Extent> out;
+    const auto note = [](std::uint64_t offset, std::size_t length, int exists, void* list) {
+      if (exists != 0) static_cast<std::vector<Extent>*>(list)->push_back({offset, length});
+      return 0;
+    };
+    HANOK_CHECK(status(open->image.diff_iterate2(nullptr, 0, size, true, true, note, &out),
+                       "Extents of " + display(image)));
+    return out;
+  }
+
   Result<std::vector<std::string>> list(const std::string& pool_name) override {
     HANOK_TRY(pool, cluster_.pool(pool_name));
     std::vector<librbd::image_spec_t> images;
