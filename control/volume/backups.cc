@@ -150,7 +150,7 @@ Result<Volume> new_target(store::Tx& tx, const http::Request& request, const Bac
   HANOK_TRY(volume, make_volume(tx, spec, now_us));
   volume.bootable = backup.volume.value("bootable", false);
   if (backup.volume.contains("image_metadata")) volume.image_metadata = backup.volume["image_metadata"];
-  return std::move(volume);
+  return volume;
 }
 
 Result<Volume> given_target(store::Tx& tx, const http::Request& request, const Backup& backup,
@@ -164,7 +164,7 @@ Result<Volume> given_target(store::Tx& tx, const http::Request& request, const B
         fmt::format("Invalid volume: volume size {} is too small to restore backup of size {}.",
                     volume.size_gib, backup.size_gib));
   }
-  return std::move(volume);
+  return volume;
 }
 
 Status start_delete(store::Tx& tx, Backup& backup, std::int64_t now_us) {
