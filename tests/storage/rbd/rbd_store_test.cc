@@ -6,6 +6,7 @@
 
 #include "common/secret.h"
 #include "common/uuid.h"
+#include "storage/operations/backup.h"
 #include "storage/operations/operations.h"
 #include "storage/operations/qemu_img.h"
 #include "tests/storage/block/store_contract.h"
@@ -151,6 +152,47 @@ TEST_F(RbdStore, ConvertsQcow2ToAVolume) {
   EXPECT_OK(store_->remove(image));
   std::remove(raw.c_str());
   std::remove(qcow2.c_str());
+}
+
+// Whole and incremental, of a clone with limits; restored over other bytes; damaged.
+TEST_F(RbdStore, BacksUpAndRestores) {
+  const ImageRef parent{"volumes", tag_ + "-parent"};
+  const ImageRef volume{"volumes", tag_ + "-source"};
+  const ImageRef target{"volumes", tag_ + "-target"};
+  const BackupSpec full{.volume = volume, .snapshot = "", .backup = {"backups", tag_ + "-1"}, .parent = {}};
+  const BackupSpec increment{
+      .volume = volume, .snapshot = "", .backup = {"backups", tag_ + "-2"}, .parent = full.backup};
+  ASSERT_OK(store_->create(parent, 64 * kMib));
+  ASSERT_OK(store_->write(parent, 20 * kMib, "inherited", 9));
+  ASSERT_OK(store_->create_snapshot({parent, "s"}));
+  ASSERT_OK(store_->clone({parent, "s"}, volume));
+  ASSERT_OK(store_->write(volume, 40 * kMib, "own", 3));
+  auto made = create_backup(*store_, full);
+  ASSERT_OK(made);
+  EXPECT_EQ(made->objects, 2U);
+  ASSERT_OK(store_->write(volume, 60 * kMib, "late", 4));
+  made = create_backup(*store_, increment);
+  ASSERT_OK(made);
+  EXPECT_EQ(made->objects, 1U);
+  EXPECT_TRUE(store_->info(volume)->snapshots.empty());
+  ASSERT_OK(store_->create(target, 64 * kMib));
+  ASSERT_OK(store_->write(target, 30 * kMib, "rubbish", 7));
+  ASSERT_OK(store_->create_snapshot({target, "kept"}));
+  ASSERT_OK(restore_backup(*store_, increment.backup, target, 64 * kMib));
+  EXPECT_EQ(read_text(*store_, target, 20 * kMib, 9), "inherited");
+  EXPECT_EQ(read_text(*store_, target, 30 * kMib, 7), std::string(7, '\0'));
+  EXPECT_EQ(read_text(*store_, target, 40 * kMib, 3), "own");
+  EXPECT_EQ(read_text(*store_, target, 60 * kMib, 4), "late");
+  EXPECT_EQ(store_->allocated(target)->size(), 3U) << "what was sparse is sparse again";
+  ASSERT_OK(store_->rollback({target, "kept"}));
+  EXPECT_EQ(read_text(*store_, target, 30 * kMib, 7), "rubbish");
+  ASSERT_OK(store_->write(full.backup, 3, "?", 1));
+  EXPECT_EQ(code_of(restore_backup(*store_, increment.backup, target, 64 * kMib)), ErrorCode::kBadRequest);
+  EXPECT_EQ(read_text(*store_, target, 30 * kMib, 7), "rubbish");
+  EXPECT_OK(delete_backup(*store_, increment));
+  EXPECT_OK(delete_backup(*store_, full));
+  for (const auto& image : {target, volume, parent}) EXPECT_OK(store_->remove(image));
+  EXPECT_FALSE(has(*store_, full.backup));
 }
 
 // A monitor that nobody runs: the answer is an error within the deadline, not a hang.
