@@ -3,6 +3,7 @@
 parser knows. Inputs found later are kept beside them. Needs python3-scapy."""
 import json
 import pathlib
+import struct
 import sys
 
 from scapy.all import (ARP, BOOTP, DHCP, ICMP, IP, TCP, UDP, VXLAN, Dot1Q, Ether, ICMPv6ND_NS, IPv6)
@@ -138,10 +139,34 @@ def tokens():
     }
 
 
+def rings():
+    base, data, available, used, record = 0x10000, 4096, 128, 1024, 8192  # as ring_fuzzer.cc has them, 8 entries
+    patch = lambda at, what: bytes([len(what)]) + struct.pack("<H", at) + what
+    descriptor = lambda address, length, flags, following=0: struct.pack("<QIHH", address, length, flags, following)
+    header = lambda kind, sector: patch(data, struct.pack("<IIQ", kind, 0, sector))
+    offer = lambda *heads: patch(available, struct.pack(f"<HH{len(heads)}H", 0, len(heads), *heads))
+    chain = lambda flags, length: patch(0, descriptor(base + data, 16, 1, 1) + descriptor(base + data + 512, length, flags | 1, 2)
+                                        + descriptor(base + data + 16, 1, 2))
+    write, read = chain(0, 512) + header(1, 8), chain(2, 512) + header(0, 8)
+    turn, die, fail = b"\xff", b"\x80", b"\x81"
+    table = (descriptor(base + data, 16, 1, 1) + descriptor(base + data + 512, 64, 3, 2) + descriptor(0x20000, 64, 2))
+    return {
+        "write": b"\x00" + write + offer(0) + turn, "read": b"\x04" + read + offer(0) + turn,
+        "failed": b"\x00" + fail + write + offer(0) + turn, "no_record": b"\x10" + write + offer(0) + turn,
+        "died": b"\x00" + write + offer(0) + die + turn, "loop": b"\x00" + patch(0, descriptor(base, 16, 1, 0)) + offer(0) + turn,
+        "indirect": b"\x00" + patch(2048, table) + patch(0, descriptor(base + 2048, 48, 4)) + header(8, 0) + offer(0) + turn,
+        "again": b"\x00" + write + offer(0, 0) + turn, "jumped": b"\x00" + patch(available + 2, b"\xff\xff") + turn,
+        "discard": b"\x00" + chain(0, 16) + header(11, 0) + patch(data + 512, struct.pack("<QII", 8, 8, 0)) + offer(0) + turn,
+        "record": b"\x00" + write + offer(0) + die + patch(record + 8, struct.pack("<HHHH", 1, 8, 9, 5)) + die + turn,
+        "used_moved": b"\x00" + write + patch(used + 2, b"\x05\x00") + offer(0) + turn, "odd_size": b"\x03" + turn,
+        "one_entry": b"\x01" + patch(0, descriptor(base + data, 1, 2)) + patch(16, struct.pack("<HHH", 0, 1, 0)) + turn,
+    }
+
+
 if __name__ == "__main__":
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     for target, seeds in {"packet": packets, "dhcp": dhcp_messages, "vxlan": vxlan_payloads, "rpc": rpc_lines,
-                          "state": state_documents, "http": http_parts, "token": tokens}.items():
+                          "state": state_documents, "http": http_parts, "token": tokens, "ring": rings}.items():
         (root / target).mkdir(parents=True, exist_ok=True)
         for name, seed in seeds().items():
             (root / target / name).write_bytes(seed)
