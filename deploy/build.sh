@@ -23,12 +23,13 @@ cmd_build() {
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 cmd_test() {
-  local what=${1:-all}
+  local what=${1:-usual}
   case $what in
     unit) test_ctest unit ;;
     system) test_ctest system ;;
     long) test_ctest long ;;
-    all) test_ctest 'unit|system' ;;
+    usual) test_ctest 'unit|system' ;;
+    all) test_ctest 'unit|system|long' ;;
     sanitize) test_sanitize ;;
     tidy)
       shift
@@ -38,18 +39,18 @@ cmd_test() {
       shift
       test_interop "$@"
       ;;
-    *) die "test: unit, system, long, sanitize, tidy [FILE...], interop [REGEX] or all, not '$what'" ;;
+    *) die "test: nothing for the usual ones, or unit, system, long, all, sanitize, tidy [FILE...], interop [REGEX]; not '$what'" ;;
   esac
 }
 
-# Unit tests need nothing; system tests run against a node of their own, which goes away afterwards.
+# Unit tests need nothing; those labelled `system` or `long_node` run against a node of their own, which goes away afterwards.
 test_ctest() {
   local label=$1 node=
   packages_up build run guest test
   # shellcheck disable=SC2153 # set by ./hanok
   build_up "$PRESET"
   cd "$HERE/build/$PRESET" || return
-  if [[ $label == *system* && $(ctest -N -L system | awk '/^Total Tests:/ {print $3}') != 0 ]]; then
+  if [[ $label != unit && $(ctest -N -L 'system|long_node' | awk '/^Total Tests:/ {print $3}') != 0 ]]; then
     if [[ -z ${OS_CLIENT_CONFIG_FILE:-} ]]; then
       node=yes
       test_node up --bare || {

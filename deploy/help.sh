@@ -76,7 +76,8 @@ help_test() {
 ./hanok test unit              only the unit tests: no root, no daemons
 ./hanok test system            only the system tests, against a node of their own in /var/lib/hanok-test
                                (HANOK_KEEP=1 keeps its folder; OS_CLIENT_CONFIG_FILE=FILE uses a node that runs)
-./hanok test long              what takes longer, and is in none of the above
+./hanok test long              what takes longer, and is in none of the above: hundreds of kills, thousands of operations, every scenario
+./hanok test all               all of the above
 ./hanok test sanitize          unit tests and fuzz targets under AddressSanitizer and UBSan, built by clang to build/asan;
                                each fuzz target takes its kept inputs (tests/fuzz/corpus) and 15 s of new ones
                                (HANOK_FUZZ_SECONDS=N)
