@@ -105,7 +105,7 @@ ceph_create_keys() {
   )
 }
 
-CEPH_POOLS="volumes images vms backups"
+CEPH_POOLS=(volumes images vms backups)
 
 # Makes the cluster's identity and the monitor's store. A build that was cut off is started again: `complete` comes last.
 ceph_create() {
@@ -163,15 +163,15 @@ ceph_up() {
   done
   for pid in "${pids[@]}"; do wait "$pid" || die "ceph: an OSD does not start; logs: $LOG/ceph-osd.*.log"; done
   # A cluster of an older version lacks a pool.
-  [[ $(cat "$dir/complete" 2>/dev/null) == "$CEPH_POOLS" ]] || ceph_admin create-pools $CEPH_POOLS
+  [[ $(cat "$dir/complete" 2>/dev/null) == "${CEPH_POOLS[*]}" ]] || ceph_admin create-pools "${CEPH_POOLS[@]}"
   ceph_admin wait-clean 120
-  echo "$CEPH_POOLS" >"$dir/complete"
+  echo "${CEPH_POOLS[*]}" >"$dir/complete"
 }
 
 # A cluster that was given: we only check that our user can reach the pools.
 ceph_given_works() {
   local pool
-  for pool in $CEPH_POOLS; do
+  for pool in "${CEPH_POOLS[@]}"; do
     timeout 20 rbd -c "$CEPH_CONF" -n "client.$(setting ceph_client)" ls "$pool" >/dev/null ||
       die "ceph: client.$(setting ceph_client) cannot list pool '$pool' of $CEPH_CONF"
   done
