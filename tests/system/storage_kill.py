@@ -57,6 +57,12 @@ def loop(folder, log):
         absent = call(folder, "volume.attach", {"pool": POOL, "image": "absent", "socket": f"{folder}/absent.sock"})
         if absent.returncode == 0 or "absent" not in absent.stdout + absent.stderr:
             sys.exit(f"FAILED: an absent volume was not refused by name: {absent}")
+        with rados.Rados(conffile=CONF, rados_id=CLIENT) as other, other.open_ioctx(POOL) as pool, \
+                rbd.Image(pool, IMAGE) as image:
+            image.lock_acquire(rbd.RBD_LOCK_MODE_EXCLUSIVE)
+            taken = call(folder, "volume.attach", {**volume, "socket": f"{folder}/volume.sock"})
+            if taken.returncode == 0 or f"{POOL}/{IMAGE}: in use by" not in taken.stdout + taken.stderr:
+                sys.exit(f"FAILED: a volume in use elsewhere was not refused by name: {taken}")
         attached = call(folder, "volume.attach", {**volume, "socket": f"{folder}/volume.sock"})
         if attached.returncode != 0:
             sys.exit(f"FAILED: attach: {attached.stdout}{attached.stderr}")
