@@ -92,7 +92,10 @@ Status Dispatcher::authorize(const Route& route, Request& request) const {
 }
 
 Result<Response> Dispatcher::run(const Plan& plan, Request& request, std::string_view body) const {
-  HANOK_CHECK(negotiate_microversion(service_, request));
+  // Version documents are what clients ask which versions there are: with their own newest one, too.
+  const bool is_public = plan.route != nullptr && plan.route->access == Access::kPublic;
+  if (Status version = negotiate_microversion(service_, request); !version.ok() && !is_public)
+    return version.error();
   if (plan.refusal) return *plan.refusal;
   HANOK_CHECK(authorize(*plan.route, request));
   if (plan.route->body == Body::kJson) HANOK_CHECK(parse_body(request, body));

@@ -150,6 +150,13 @@ TEST_F(DispatcherTest, microversions_are_negotiated_and_echoed) {
   }
 }
 
+// cinderclient's shell asks with its own newest version which ones there are.
+TEST_F(DispatcherTest, version_documents_are_for_every_microversion) {
+  for (const char* outside : {"compute 2.200", "compute 3.0", "compute new"}) {
+    EXPECT_EQ(call(Method::kGet, "/", "", {{"OpenStack-API-Version", outside}}).status, 200) << outside;
+  }
+}
+
 TEST_F(DispatcherTest, every_answer_has_the_request_id) {
   for (const char* target : {"/", "/nothing", "/bug"}) {
     EXPECT_EQ(call(Method::kGet, target).headers.at("X-Openstack-Request-Id"), "req-7") << target;
