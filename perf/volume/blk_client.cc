@@ -33,6 +33,7 @@ struct Options {
   std::uint32_t block_bytes = kBlock_bytes;
   std::uint32_t read_percent = 100;
   bool sequential = false;
+  bool check = false;
   std::uint64_t blocks = 4096;  // that verify uses
   std::uint64_t seed = kSeed;
   double seconds = 5;
@@ -202,6 +203,25 @@ Status Model::run() {
   return {};
 }
 
+// Every 4 KiB that `bench` writes carry their own place in the volume and a generation, both at each end.
+void stamp(std::byte* data, std::uint64_t offset, std::uint32_t bytes, std::uint64_t generation) {
+  for (std::uint32_t at = 0; at < bytes; at += kBlock_bytes) {
+    const std::array<std::uint64_t, 2> words{(offset + at) / kBlock_bytes, generation};
+    std::memcpy(data + at, words.data(), sizeof(words));
+    std::memcpy(data + at + kBlock_bytes - sizeof(words), words.data(), sizeof(words));
+  }
+}
+
+bool stamped(const std::byte* data, std::uint64_t offset, std::uint32_t bytes) {
+  for (std::uint32_t at = 0; at < bytes; at += kBlock_bytes) {
+    std::array<std::uint64_t, 2> first{}, last{};
+    std::memcpy(first.data(), data + at, sizeof(first));
+    std::memcpy(last.data(), data + at + kBlock_bytes - sizeof(last), sizeof(last));
+    if (first != last || first[0] != (offset + at) / kBlock_bytes || first[1] == 0) return false;
+  }
+  return true;
+}
+
 Result<Json> bench(const Options& options) {
   FrontEnd front(options.front);
   HANOK_CHECK(connect_again(front));
@@ -209,10 +229,22 @@ Result<Json> bench(const Options& options) {
   const std::uint64_t blocks = front.capacity_bytes() / options.block_bytes;
   std::vector<Clock::time_point> since(options.front.depth);
   std::vector<double> us;
-  std::uint64_t next = 0, errors = 0, running = 0;
+  struct Request {
+    std::uint64_t offset = 0;
+    bool read = false;
+  };
+  std::vector<Request> requests(options.front.depth);
+  std::uint64_t next = 0, errors = 0, running = 0, wrong = 0, checked = 0, generation = 1;
   const auto start = [&](std::uint16_t slot) {
     const std::uint64_t block = options.sequential ? next++ % blocks : random() % blocks;
     const bool read = random() % 100 < options.read_percent;
+    requests[slot] = {block * options.block_bytes, read};
+    auto* data = reinterpret_cast<std::byte*>(front.data(slot));
+    if (read) {
+      std::memset(data, 0, options.block_bytes);
+    } else {
+      stamp(data, requests[slot].offset, options.block_bytes, ++generation);
+    }
     since[slot] = Clock::now();
     front.submit(slot, read ? RequestType::kRead : RequestType::kWrite, block * options.block_bytes,
                  options.block_bytes);
@@ -226,6 +258,11 @@ Result<Json> bench(const Options& options) {
     const bool alive = front.collect(std::chrono::milliseconds{100}, [&](FrontEnd::Done answer) {
       us.push_back(ms_since(since[answer.slot]) * 1000);
       if (answer.status != 0) ++errors;
+      if (const Request& request = requests[answer.slot]; options.check && request.read) {
+        ++checked;
+        const auto* data = reinterpret_cast<const std::byte*>(front.data(answer.slot));
+        if (!stamped(data, request.offset, options.block_bytes)) ++wrong;
+      }
       --running;
       if (!over()) start(answer.slot);
     });
@@ -243,6 +280,8 @@ Result<Json> bench(const Options& options) {
               {"p99_us", quantile(0.99)},
               {"p999_us", quantile(0.999)},
               {"requests", us.size()},
+              {"checked", checked},
+              {"wrong", wrong},
               {"errors", errors}};
 }
 
@@ -274,6 +313,7 @@ int main(int argc, char** argv) {
   measure->add_option("--block-bytes", options.block_bytes)->check(CLI::Range(512, 1 << 20));
   measure->add_option("--read-percent", options.read_percent)->check(CLI::Range(0, 100));
   measure->add_flag("--sequential", options.sequential);
+  measure->add_flag("--check", options.check, "Every read must carry what bench or the suite's fill wrote");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGTERM, [](int) { stop_asked = true; });
   options.front.inflight = !no_inflight;
