@@ -89,10 +89,10 @@ TEXT
 
 help_perf() {
   cat <<'TEXT'
-./hanok perf packet [--json FILE] [--quick]
+./hanok perf packet|volume [--json FILE] [--quick]
 
-Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document. The suites
-`volume` and `api` are not written yet.
+Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document. `volume`
+has its data part only (on the Ceph of a node that is up); `api` is not written yet.
 `./hanok perf packet --help` tells the scenarios and what else can be chosen. What the figures mean: docs/performance.md.
 TEXT
 }
