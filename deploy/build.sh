@@ -120,6 +120,6 @@ cmd_perf() {
   shift
   packages_up build run guest test
   (packages_up perf) || say "= the peers that are not there are left out"
-  build_up "$PRESET" programs
+  build_up "$PRESET" perf_programs
   exec "$HERE/perf/$suite/run" --state "$STATE" "$@"
 }

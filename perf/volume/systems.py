@@ -58,6 +58,8 @@ def end(process):
 class Served:
     """A server with a vhost-user-blk socket, used by blk_client."""
 
+    client_options = ()
+
     def __init__(self, options, folder, image):
         self.options, self.folder, self.image = options, folder, image
         self.socket, self.server = f"{folder}/{self.name}.sock", None
@@ -72,7 +74,7 @@ class Served:
             self.server = None
 
     def measure(self, job):
-        command = [self.options.client, "bench", "--check", "--no-inflight", "--socket", self.socket,
+        command = [self.options.client, "bench", "--check", *self.client_options, "--socket", self.socket,
                    "--depth", str(job["depth"]), "--seconds", str(self.options.seconds),
                    "--block-bytes", str(job["bytes"]), "--read-percent", str(job["read"])]
         if job["sequential"]:
@@ -111,6 +113,7 @@ class Hanok(Served):
 
 class Qemu(Served):
     name = "qemu-storage-daemon"
+    client_options = ("--no-inflight",)  # it keeps no record of requests in flight; hanok-storage does, as for guests
 
     def start(self):
         if not shutil.which("qemu-storage-daemon"):
