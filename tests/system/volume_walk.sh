@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What a user does with volumes, from the type to the last delete; the revert by python3-cinderclient.
+# What a user does with volumes, from the type to the last delete; by the openstack client, and by the
+# cinder shell, which finds out by itself what this API offers.
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -26,10 +27,18 @@ refused() {
   ! out=$(os "$@" 2>&1) || die "not refused: $*"
   expect_in "$*" "$out" "$text"
 }
+# The cinder shell knows no clouds.yaml: it gets the node's openrc.
+cinder() (
+  unset OS_CLOUD OS_CLIENT_CONFIG_FILE
+  # shellcheck disable=SC1091 # made by ./hanok up
+  . "$HANOK_STATE/openrc"
+  command cinder "$@" </dev/null
+)
 available() { eventually 60 "$* to be available" has_status available "$@"; }
 
 step "Where volumes live: service, pool, zone"
 expect_in "volume service list" "$(os volume service list -f value)" up
+expect_in "cinder service-list" "$(cinder service-list)" cinder-volume
 expect_in "zones" "$(os availability zone list --volume -f value)" nova
 
 step "A type with extra specs and QoS"
@@ -47,6 +56,7 @@ available volume show "$tag-volume"
 os volume set --type "$tag-type" --retype-policy never "$tag-volume"
 expect "size, bootable, type" "$(os volume show "$tag-volume" -f value -c bootable -c size -c type | tr '\n' ' ')" \
   "true 2 $tag-type "
+expect_in "cinder list" "$(cinder list --name "$tag-volume")" "$tag-volume"
 expect_in "properties" "$(value properties volume show "$tag-volume")" "'c': 'd'"
 refused "must be greater than" volume set --size 1 "$tag-volume"
 refused "" volume create --size 1 --type "$tag-none" "$tag-x"
@@ -59,18 +69,7 @@ os volume create --source "$tag-volume" --size 3 "$tag-clone" >/dev/null
 available volume show "$tag-from-snapshot"
 available volume show "$tag-clone"
 refused "dependent snapshots" volume delete "$tag-volume"
-shell() {
-  python3 -c '
-import sys, openstack
-from cinderclient import client
-cloud = openstack.connect()
-cinder = client.Client(sys.argv[1], session=cloud.session)
-snapshot = cinder.volume_snapshots.list(search_opts={"name": sys.argv[2]})[0]
-volume = cinder.volumes.get(snapshot.volume_id)
-cinder.volumes.revert_to_snapshot(volume, snapshot)
-' 3.40 "$1"
-}
-shell "$tag-snapshot"
+cinder --os-volume-api-version 3.60 revert-to-snapshot "$tag-snapshot"
 available volume show "$tag-volume"
 available volume snapshot show "$tag-snapshot"
 
