@@ -28,12 +28,10 @@ refused() {
   expect_in "$*" "$out" "$text"
 }
 # The cinder shell knows no clouds.yaml: it gets the node's openrc.
-cinder() (
-  unset OS_CLOUD OS_CLIENT_CONFIG_FILE
-  # shellcheck disable=SC1091 # made by ./hanok up
-  . "$HANOK_STATE/openrc"
-  command cinder "$@" </dev/null
-)
+cinder() {
+  # shellcheck disable=SC2016 # for the inner shell
+  env -u OS_CLOUD -u OS_CLIENT_CONFIG_FILE bash -c '. "$1" && shift && exec cinder "$@"' - "$HANOK_STATE/openrc" "$@" </dev/null
+}
 available() { eventually 60 "$* to be available" has_status available "$@"; }
 
 step "Where volumes live: service, pool, zone"
