@@ -13,6 +13,7 @@ node_processes() {
   say hanok-dataplane
   say hanok-storage
   say hanok-agent
+  say hanok-keeper
 }
 
 # ---- secrets and configuration --------------------------------------------------------------------------------------
@@ -214,6 +215,10 @@ agent_up() {
     proc_alive hanok-agent || node_failed hanok-agent
   fi
 }
+
+# Starts again what dies (deploy/keeper.py). Stopped first, and started last, by whoever stops or starts others on purpose.
+keeper_up() { proc_start hanok-keeper /usr/bin/python3 -B "$HERE/deploy/keeper.py" "$RUN/pid" || node_failed hanok-keeper; }
+keeper_down() { proc_stop hanok-keeper; }
 
 node_python() {
   local script=$1

@@ -11,11 +11,15 @@ Status DiskExports::serve(const DiskSpec& disk) const {
 }
 
 Status DiskExports::release(const DiskSpec& disk) const {
-  if (disk.socket.empty()) return {};
+  return disk.socket.empty() ? Status{} : release_socket(disk.socket);
+}
+
+Status DiskExports::release_socket(const std::string& socket) const {
   HANOK_TRY(served, call_("volume.list", Json::object()));
   for (const Json& volume : served) {
-    if (!volume.is_object() || volume.value("socket", "") != disk.socket) continue;
-    HANOK_CHECK(call_("volume.detach", {{"pool", disk.pool}, {"image", disk.image}}));
+    if (!volume.is_object() || volume.value("socket", "") != socket) continue;
+    HANOK_CHECK(
+        call_("volume.detach", {{"pool", volume.value("pool", "")}, {"image", volume.value("image", "")}}));
   }
   return {};
 }

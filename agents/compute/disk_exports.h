@@ -21,6 +21,8 @@ class DiskExports {
   [[nodiscard]] Status serve(const DiskSpec& disk) const;
   // Refused while a guest is connected.
   [[nodiscard]] Status release(const DiskSpec& disk) const;
+  // The same for whatever is served at `socket`.
+  [[nodiscard]] Status release_socket(const std::string& socket) const;
 
  private:
   Call call_;

@@ -139,11 +139,24 @@ Status InstanceReconciler::unplug_domain(const std::string& id) {
   return {};
 }
 
+// Without an object the guest's own definition says which volumes it has. It does not say who serves them,
+// and hanok-storage serves again after a restart what it served before: it is asked, and waited for.
+Status InstanceReconciler::release_defined(const std::string& id) {
+  HANOK_TRY(found, hypervisor_.look(id));
+  if (!found) return {};
+  for (const auto& serial : found->defined.disks) {
+    if (serial != id) HANOK_CHECK(exports_.release_socket(disk_socket(settings_.socket_dir, serial)));
+  }
+  return {};
+}
+
 Status InstanceReconciler::remove(const std::string& id, const std::optional<Instance>& wanted) {
   HANOK_CHECK(unplug_domain(id));
   if (wanted) {
     HANOK_CHECK(release_disks(wanted->volumes, {}));
     HANOK_CHECK(release_disks(wanted->leaving, {}));
+  } else {
+    HANOK_CHECK(release_defined(id));
   }
   if (wanted && wanted->root) HANOK_CHECK(disks_.remove(wanted->root->disk));
   if (auto gone = hypervisor_.undefine(id); !gone.ok() && gone.error().code != ErrorCode::kNotFound) {

@@ -44,6 +44,7 @@ class InstanceReconciler final : public Reconciler {
   [[nodiscard]] Status define(const Instance& wanted);
   [[nodiscard]] Status remove(const std::string& id, const std::optional<Instance>& wanted);
   [[nodiscard]] Status unplug_domain(const std::string& id);
+  [[nodiscard]] Status release_defined(const std::string& id);
 
   // instance_power.cc
   [[nodiscard]] Result<Wait> reboot(const Instance& wanted, DomainView& view);

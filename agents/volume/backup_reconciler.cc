@@ -31,11 +31,7 @@ Result<Json> BackupReconciler::apply_backup(const Json& object) {
 
 Result<Outcome> BackupReconciler::apply(const Task& task) {
   if (!task.object.is_object()) return Outcome{};
-  auto done = apply_backup(task.object);
-  if (!done.ok()) return failed_outcome(task, done.error());
-  Outcome out;
-  out.observed = std::move(*done);
-  return out;
+  return outcome_of(task, apply_backup(task.object));
 }
 
 }  // namespace hanok::agent

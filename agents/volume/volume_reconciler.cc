@@ -15,11 +15,16 @@ bool is_hopeless(ErrorCode code) {
 
 }  // namespace
 
-Outcome failed_outcome(const Task& task, const Error& error) {
+Outcome outcome_of(const Task& task, Result<Json> done) {
+  Outcome out;
+  if (done.ok()) {
+    out.observed = std::move(*done);
+    return out;
+  }
+  const Error& error = done.error();
   const bool hopeless = is_hopeless(error.code);
   spdlog::warn("[{}] {} {} {}: {}", task.object.value("request_id", "-"), task.kind, task.id,
                hopeless ? "failed" : "is tried again", error.message);
-  Outcome out;
   out.observed = {{"task", task.object.value("task", "")},
                   {"state", hopeless ? "error" : "retrying"},
                   {"error", {{"message", error.message}}}};
@@ -70,11 +75,7 @@ Result<Json> VolumeReconciler::apply_snapshot(const Json& object) {
 
 Result<Outcome> VolumeReconciler::apply(const Task& task) {
   if (!task.object.is_object()) return Outcome{};
-  auto done = task.kind == "volume" ? apply_volume(task.object) : apply_snapshot(task.object);
-  if (!done.ok()) return failed_outcome(task, done.error());
-  Outcome out;
-  out.observed = std::move(*done);
-  return out;
+  return outcome_of(task, task.kind == "volume" ? apply_volume(task.object) : apply_snapshot(task.object));
 }
 
 }  // namespace hanok::agent

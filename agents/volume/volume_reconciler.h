@@ -7,8 +7,8 @@
 
 namespace hanok::agent {
 
-// How a failure is reported; one that may still come right is tried again.
-[[nodiscard]] Outcome failed_outcome(const Task& task, const Error& error);
+// How what was done, or why not, is reported; what may still come right is tried again.
+[[nodiscard]] Outcome outcome_of(const Task& task, Result<Json> done);
 
 class VolumeReconciler final : public Reconciler {
  public:

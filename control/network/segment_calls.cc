@@ -39,29 +39,22 @@ const Listing& segment_listing() {
 
 // Segments belong to their network, to no project.
 Json segment_json(const store::Row& row, const http::Caller&) {
-  Json out = {{"name", row.text("name")},
-              {"network_id", row.text("network_id")},
-              {"network_type", row.text("network_type")},
-              {"physical_network", nullptr},
-              {"segmentation_id", nullptr}};
-  const std::string physical = row.text("physical_network");
-  if (!physical.empty()) out["physical_network"] = physical;
-  if (row.text("network_type") != "flat") out["segmentation_id"] = row.integer("segmentation_id");
+  Json out = segment_values(
+      {row.text("network_type"), row.text("physical_network"), row.integer("segmentation_id")}, "");
+  out["name"] = row.text("name");
+  out["network_id"] = row.text("network_id");
   add_history_fields(out, row);
   return out;
 }
 
-// Guests learn a smaller MTU when they renew their lease, and until then by ICMP and the MSS. It is never
-// made larger here: a guest that has not renewed would not take the larger frames of one that has.
-Status fit_mtu(store::Tx& tx, const store::Row& network, const std::vector<Segment>& before,
-               std::int64_t now_us) {
-  const std::string id = network.text("id");
-  HANOK_TRY(after, segments_of(tx, id));
-  RowUpdate update("networks");
-  if (network.integer("mtu") == default_mtu(before) && default_mtu(after) < default_mtu(before))
-    update.set("mtu", default_mtu(after));
-  HANOK_CHECK(update.apply(tx, id, now_us));
-  return tx.touch("network", id);
+// Guests learn a smaller MTU when they renew their lease, and until then by ICMP and the MSS. When a segment
+// goes it is never made larger: a guest that has not renewed would not take the larger frames of one that
+// has.
+void fit_mtu(RowUpdate& network, std::int64_t mtu, std::vector<Segment> segments, const Segment& added) {
+  const std::int64_t before = default_mtu(segments);
+  segments.push_back(added);
+  const std::int64_t now = default_mtu(segments);
+  if (mtu == before && now < before) network.set("mtu", now);
 }
 
 }  // namespace
@@ -93,13 +86,13 @@ Reply create_segment(const Context& context, http::Request& request) {
                             " segments, as many as a network may have.",
                         "TooManySegments");
       }
-      SegmentRequest wanted{text_of(body, "network_type"), text_of(body, "physical_network"), std::nullopt};
-      const Json number = body.value("segmentation_id", Json());
-      if (!number.is_null()) wanted.id = number.get<std::int64_t>();
-      HANOK_TRY(segment, choose_segment(tx, std::move(wanted), context.options));
+      HANOK_TRY(segment, choose_segment(tx, read_segment_request(body, ""), context.options));
       HANOK_TRY(id, insert_segment(tx, network_id, segment,
                                    {text_of(body, "name"), text_of(body, "description")}, now_us));
-      HANOK_CHECK(fit_mtu(tx, *network, before, now_us));
+      RowUpdate update("networks");
+      fit_mtu(update, network->integer("mtu"), std::move(before), segment);
+      HANOK_CHECK(update.apply(tx, network_id, now_us));
+      HANOK_CHECK(tx.touch("network", network_id));
       HANOK_TRY(row, find_row(tx, segment_listing(), id));
       made.push_back(segment_json(row, request.caller));
     }
@@ -128,15 +121,15 @@ Reply delete_segment(const Context& context, http::Request& request) {
     const std::string& id = request.param("id");
     HANOK_TRY(row, find_row(tx, segment_listing(), id));
     const std::string network_id = row.text("network_id");
-    HANOK_TRY(network, tx.query_one("SELECT * FROM networks WHERE id = ?", {network_id}));
-    HANOK_TRY(before, segments_of(tx, network_id));
-    if (before.size() == 1) {
+    HANOK_TRY(all, segments_of(tx, network_id));
+    if (all.size() == 1) {
       return conflict("Segment '" + id + "' cannot be deleted: it is the only one of network " + network_id +
                           ". Add another first, or delete the network.",
                       "SegmentInUse");
     }
     HANOK_CHECK(tx.execute("DELETE FROM segments WHERE id = ?", {id}));
-    HANOK_CHECK(fit_mtu(tx, *network, before, context.clock.now_us()));
+    HANOK_CHECK(RowUpdate("networks").apply(tx, network_id, context.clock.now_us()));
+    HANOK_CHECK(tx.touch("network", network_id));
     return http::no_content();
   });
 }

@@ -10,6 +10,7 @@ namespace hanok::network {
 namespace {
 
 constexpr std::int64_t kMaxProbes = 100'000;
+constexpr const char* kProvider = "provider:";
 
 Result<bool> is_used(store::Tx& tx, const Segment& segment) {
   HANOK_TRY(row, tx.query_one("SELECT 1 AS one FROM segments WHERE network_type = ? AND physical_network = ?"
@@ -75,15 +76,6 @@ Result<Segment> flat(store::Tx& tx, const std::string& physical, bool has_id) {
   return segment;
 }
 
-// One object of provider:* fields.
-Result<SegmentRequest> read_request(const Json& fields) {
-  SegmentRequest out{text_of(fields, "provider:network_type"), text_of(fields, "provider:physical_network"),
-                     std::nullopt};
-  const Json id = fields.value("provider:segmentation_id", Json());
-  if (!id.is_null()) out.id = id.get<std::int64_t>();
-  return out;
-}
-
 Status check_segments_field(const Json& list) {
   if (!list.is_array() || list.empty() || list.size() > kMaxSegments)
     return invalid_value("segments",
@@ -105,6 +97,21 @@ Status check_segments_field(const Json& list) {
 
 }  // namespace
 
+SegmentRequest read_segment_request(const Json& fields, const std::string& prefix) {
+  SegmentRequest out{text_of(fields, (prefix + "network_type").c_str()),
+                     text_of(fields, (prefix + "physical_network").c_str()), std::nullopt};
+  const Json id = fields.value(prefix + "segmentation_id", Json());
+  if (!id.is_null()) out.id = id.get<std::int64_t>();
+  return out;
+}
+
+Json segment_values(const Segment& segment, const std::string& prefix) {
+  return {{prefix + "network_type", segment.type},
+          {prefix + "physical_network",
+           segment.physical_network.empty() ? Json() : Json(segment.physical_network)},
+          {prefix + "segmentation_id", segment.type == "flat" ? Json() : Json(segment.id)}};
+}
+
 Result<Segment> choose_segment(store::Tx& tx, SegmentRequest request, const Options& options) {
   if (request.type == "flat") return flat(tx, request.physical_network, request.id.has_value());
   if (request.type == "vlan") {
@@ -122,7 +129,7 @@ Result<Segment> choose_segment(store::Tx& tx, SegmentRequest request, const Opti
 
 Result<std::vector<Segment>> choose_segments(store::Tx& tx, const Json& body, bool external,
                                              const Options& options) {
-  HANOK_TRY(request, read_request(body));
+  SegmentRequest request = read_segment_request(body, kProvider);
   const bool provider = !request.type.empty() || !request.physical_network.empty() || request.id;
   std::vector<Segment> out;
   if (body.contains("segments")) {
@@ -132,8 +139,7 @@ Result<std::vector<Segment>> choose_segments(store::Tx& tx, const Json& body, bo
     }
     HANOK_CHECK(check_segments_field(body["segments"]));
     for (const Json& one : body["segments"]) {
-      HANOK_TRY(wanted, read_request(one));
-      HANOK_TRY(segment, choose_segment(tx, std::move(wanted), options));
+      HANOK_TRY(segment, choose_segment(tx, read_segment_request(one, kProvider), options));
       if (std::ranges::find(out, segment) != out.end()) {
         return bad_request("Duplicate segment in request.", "SegmentsContainDuplicateEntry");
       }
@@ -184,10 +190,7 @@ std::int64_t default_mtu(const std::vector<Segment>& segments) {
 void add_provider_fields(Json& network, const store::Row& row) {
   Json list = Json::array();
   for (const Json& one : row.json("segments")) {
-    const bool flat = one["type"] == "flat";
-    list.push_back({{"provider:network_type", one["type"]},
-                    {"provider:physical_network", one["physical"] == "" ? Json() : one["physical"]},
-                    {"provider:segmentation_id", flat ? Json() : one["id"]}});
+    list.push_back(segment_values({one["type"], one["physical"], one["id"]}, kProvider));
   }
   if (list.size() == 1) {
     network.update(list[0]);

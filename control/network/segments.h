@@ -26,6 +26,11 @@ struct SegmentRequest {
   std::optional<std::int64_t> id;
 };
 
+// network_type, physical_network and segmentation_id, under names that begin with `prefix`: "provider:" in a
+// network, none in a segment. What a segment does not have is null.
+[[nodiscard]] SegmentRequest read_segment_request(const Json& fields, const std::string& prefix);
+[[nodiscard]] Json segment_values(const Segment& segment, const std::string& prefix);
+
 // A free segment as asked for. Nothing is kept but the allocation's cursor.
 [[nodiscard]] Result<Segment> choose_segment(store::Tx& tx, SegmentRequest request, const Options& options);
 // Of a new network: from the provider:* fields of `body`, or its list `segments` of such fields (the caller's
@@ -46,7 +51,7 @@ struct SegmentTexts {
 // What fits all of them.
 [[nodiscard]] std::int64_t default_mtu(const std::vector<Segment>& segments);
 
-// Goes into the select of a Listing of networks: what provider_fields reads.
+// Goes into the select of a Listing of networks: what add_provider_fields reads.
 constexpr const char* kSegmentsSql =
     "(SELECT json_group_array(json_object('type', network_type, 'physical', physical_network, 'id',"
     " segmentation_id)) FROM (SELECT * FROM segments WHERE network_id = t.id ORDER BY created_us, id))"

@@ -2,7 +2,6 @@
 // Rows of `backups`. Every function runs in the caller's transaction. A backup's deadline is also that of the
 // volume in `backing-up` or `restoring-backup` and of the snapshot in `backing-up`.
 
-#include "control/bus/bus.h"
 #include "control/volume/record.h"
 
 namespace hanok::volume {
@@ -32,11 +31,5 @@ struct Backup {
 [[nodiscard]] Status release_sources(store::Tx& tx, const Backup& backup, std::int64_t now_us);
 [[nodiscard]] Status release_target(store::Tx& tx, Backup& backup, bool restored, const std::string& why,
                                     std::int64_t now_us);
-// kinds_backup.cc
-[[nodiscard]] bus::Kind backup_kind();
-[[nodiscard]] Status expire_backups(store::Tx& tx, std::int64_t now_us);
-// kinds.cc. The host that does the work on volumes: the first by name of those alive.
-[[nodiscard]] Result<std::optional<std::string>> volume_host(store::Tx& tx);
-[[nodiscard]] std::string deadline_cause(const std::optional<std::string>& last_error);
 
 }  // namespace hanok::volume

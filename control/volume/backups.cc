@@ -1,8 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
 #include "common/uuid.h"
 #include "control/volume/backup_view.h"
 #include "control/volume/create.h"
@@ -19,17 +16,6 @@ constexpr std::int64_t kBackupDeleteSeconds = 1800;
 
 std::int64_t copy_deadline(std::int64_t size_gib, std::int64_t now_us) {
   return now_us + (kBackupSeconds + kBackupSecondsPerGib * size_gib) * kSecond_us;
-}
-
-Status check_keys(const Json& body, std::initializer_list<const char*> known) {
-  for (const auto& [key, value] : body.items()) {
-    const bool fit = std::any_of(known.begin(), known.end(), [&](const char* name) { return key == name; });
-    if (!fit) {
-      return bad_request(
-          fmt::format("Additional properties are not allowed ('{}' was unexpected)", key.substr(0, 64)));
-    }
-  }
-  return {};
 }
 
 struct Wish {
@@ -62,8 +48,8 @@ Status check_place(const Json& body) {
 
 Result<Wish> parse_wish(const http::Request& request) {
   HANOK_TRY(body, body_of(request, "backup"));
-  HANOK_CHECK(check_keys(*body, {"volume_id", "snapshot_id", "name", "description", "incremental", "force",
-                                 "metadata", "availability_zone", "container"}));
+  HANOK_CHECK(only_fields(*body, {"volume_id", "snapshot_id", "name", "description", "incremental", "force",
+                                  "metadata", "availability_zone", "container"}));
   HANOK_CHECK(check_place(*body));
   HANOK_TRY(volume_id, get_uuid(*body, "volume_id"));
   if (!volume_id) return bad_request("Invalid input for field/attribute volume_id. It is required.");
@@ -72,11 +58,9 @@ Result<Wish> parse_wish(const http::Request& request) {
   HANOK_TRY(description, get_string(*body, "description"));
   HANOK_TRY(incremental, get_bool(*body, "incremental"));
   HANOK_TRY(force, get_bool(*body, "force"));
+  HANOK_TRY(metadata, metadata_of(*body));
   Wish out;
-  if (body->contains("metadata") && !(*body)["metadata"].is_null()) {
-    HANOK_TRY(checked, check_metadata((*body)["metadata"]));
-    out.metadata = checked;
-  }
+  if (metadata.is_object()) out.metadata = std::move(metadata);
   out.volume_id = *volume_id;
   out.snapshot_id = snapshot_id;
   out.name = name;
@@ -238,15 +222,11 @@ Answer create_backup(const Context& context, http::Request& request) {
 Answer update_backup(const Context& context, http::Request& request) {
   if (request.minor_version < 9) return not_found("The resource could not be found.");
   HANOK_TRY(body, body_of(request, "backup"));
-  HANOK_CHECK(check_keys(*body, {"name", "description", "metadata"}));
+  HANOK_CHECK(only_fields(*body, {"name", "description", "metadata"}));
   if (body->empty()) return bad_request("Missing required element 'backup' in request body.");
   HANOK_TRY(name, get_string(*body, "name"));
   HANOK_TRY(description, get_string(*body, "description"));
-  Json metadata;
-  if (body->contains("metadata") && !(*body)["metadata"].is_null()) {
-    HANOK_TRY(checked, check_metadata((*body)["metadata"]));
-    metadata = checked;
-  }
+  HANOK_TRY(metadata, metadata_of(*body));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(backup, load_backup(tx, request));
     if (body->contains("name")) backup.name = name;
@@ -271,7 +251,7 @@ Answer delete_backup(const Context& context, http::Request& request) {
 
 Answer restore_backup(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "restore"));
-  HANOK_CHECK(check_keys(*body, {"volume_id", "name"}));
+  HANOK_CHECK(only_fields(*body, {"volume_id", "name"}));
   HANOK_TRY(volume_id, get_uuid(*body, "volume_id"));
   HANOK_TRY(name, get_string(*body, "name"));
   return context.database.write([&](store::Tx& tx) -> Answer {

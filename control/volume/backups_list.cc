@@ -16,7 +16,7 @@ const std::map<std::string, std::string>& backup_columns() {
   return kColumns;
 }
 
-void filter_backups(Select& select, const std::string& name, const std::string& value) {
+Status filter_backups(Select& select, const std::string& name, const std::string& value) {
   static const std::map<std::string, std::string> kText = {{"name", "name = ?"},
                                                            {"name~", "instr(name, ?) > 0"},
                                                            {"description", "description = ?"},
@@ -26,39 +26,27 @@ void filter_backups(Select& select, const std::string& name, const std::string& 
                                                            {"user_id", "user_id = ?"},
                                                            {"snapshot_id", "snapshot_id = ?"}};
   if (const auto text = kText.find(name); text != kText.end()) select.add(text->second, value);
+  return {};
 }
 
 Answer list_backups_with(const Context& context, http::Request& request, bool detail) {
-  HANOK_TRY(page, page_of(request));
-  HANOK_TRY(keys, sort_keys(request, backup_columns()));
-  Select select;
-  filter_project(select, request);
-  for (const auto& [name, value] : request.query) filter_backups(select, name, value);
-  return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(selected, select_page(tx, "backups_seen", select, keys, page));
+  const List list{"backups_seen", "backups", "backup_links", backup_columns(), filter_backups};
+  return answer_list(context, request, list, [&](store::Tx&, const store::Rows& rows) -> Result<Json> {
     Json items = Json::array();
-    for (const auto& row : selected.rows) {
+    for (const auto& row : rows) {
       const Backup backup = backup_from(row);
       items.push_back(detail ? backup_json(request, backup) : backup_summary_json(request, backup));
     }
-    Json body = {{"backups", std::move(items)}};
-    Json links = next_links(request, page, selected.rows);
-    if (!links.is_null()) body["backup_links"] = std::move(links);
-    if (selected.count) body["count"] = *selected.count;
-    return http::ok(std::move(body));
+    return items;
   });
 }
 
 }  // namespace
 
 Json backup_summary_json(const http::Request& request, const Backup& backup) {
-  const auto link = [&](const char* rel, const std::string& base) {
-    return Json{{"rel", rel}, {"href", base + backup.project_id + "/backups/" + backup.id}};
-  };
   return {{"id", backup.id},
           {"name", text_json(backup.name)},
-          {"links",
-           Json::array({link("self", request.base_url + "/v3/"), link("bookmark", request.base_url + "/")})}};
+          {"links", links_json(request, backup.project_id + "/backups/" + backup.id)}};
 }
 
 Json backup_json(const http::Request& request, const Backup& backup) {

@@ -7,13 +7,12 @@
 
 #include "common/clock.h"
 #include "control/image/image.h"
-#include "control/volume/backup_record.h"
+#include "control/volume/kinds.h"
 #include "control/volume/qos.h"
 #include "control/volume/record.h"
 
 namespace hanok::volume {
 
-// One host does the work on volumes, so that two never do the same: the first by name of those alive.
 Result<std::optional<std::string>> volume_host(store::Tx& tx) {
   HANOK_TRY(hosts, bus::list_hosts(tx, SystemClock{}.now_us()));
   std::optional<std::string> out;
@@ -28,6 +27,11 @@ Result<std::optional<std::string>> volume_host(store::Tx& tx) {
 std::string deadline_cause(const std::optional<std::string>& last_error) {
   return "it was not finished before its deadline" +
          (last_error && !last_error->empty() ? ": " + *last_error : std::string(": no volume agent did it"));
+}
+
+Status note_error(store::Tx& tx, const char* table, const std::string& id, const std::string& why) {
+  HANOK_CHECK(tx.execute(std::string("UPDATE ") + table + " SET last_error = ? WHERE id = ?", {why, id}));
+  return {};
 }
 
 namespace {
@@ -186,11 +190,6 @@ Status forget_volume(store::Tx& tx, const std::string& id) {
   HANOK_CHECK(tx.execute("DELETE FROM volume_transfers WHERE volume_id = ?", {id}));
   HANOK_CHECK(tx.execute("DELETE FROM volumes WHERE id = ?", {id}));
   return tx.touch("volume", id);
-}
-
-Status note_error(store::Tx& tx, const char* table, const std::string& id, const std::string& why) {
-  HANOK_CHECK(tx.execute(std::string("UPDATE ") + table + " SET last_error = ? WHERE id = ?", {why, id}));
-  return {};
 }
 
 // The volume works, if not as promised: its status stays. It is not touched, or the agent would be at it

@@ -1,7 +1,7 @@
 // Backups as agents see them, and what their reports do; as kinds.cc does it for volumes.
 #include "common/clock.h"
-#include "control/bus/bus.h"
 #include "control/volume/backup_record.h"
+#include "control/volume/kinds.h"
 
 namespace hanok::volume {
 namespace {
@@ -96,10 +96,7 @@ Status observe_backup(store::Tx& tx, const std::string&, const std::string& id, 
   const std::string wanted = task_of(*backup);
   if (wanted.empty() || task.value_or("") != wanted) return {};  // late: the wish has changed since
   const std::int64_t now_us = SystemClock{}.now_us();
-  if (state == "retrying") {
-    HANOK_CHECK(tx.execute("UPDATE backups SET last_error = ? WHERE id = ?", {why, id}));
-    return {};
-  }
+  if (state == "retrying") return note_error(tx, "backups", id, why);
   if (state == "error") return backup_failed(tx, *backup, wanted, why, now_us);
   if (wanted == "delete") {
     if (state != "deleted") return {};

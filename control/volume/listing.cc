@@ -153,4 +153,22 @@ Json next_links(const http::Request& request, const Page& page, const store::Row
   return Json::array({{{"rel", "next"}, {"href", request.base_url + request.path + query}}});
 }
 
+Answer answer_list(const Context& context, const http::Request& request, const List& list,
+                   const Render& render) {
+  HANOK_TRY(page, page_of(request));
+  HANOK_TRY(keys, sort_keys(request, list.columns));
+  Select select;
+  filter_project(select, request);
+  for (const auto& [name, value] : request.query) HANOK_CHECK(list.filter(select, name, value));
+  return context.database.read([&](store::Tx& tx) -> Answer {
+    HANOK_TRY(selected, select_page(tx, list.table, select, keys, page));
+    HANOK_TRY(items, render(tx, selected.rows));
+    Json body = {{list.collection, std::move(items)}};
+    Json links = next_links(request, page, selected.rows);
+    if (!links.is_null()) body[list.links] = std::move(links);
+    if (selected.count) body["count"] = *selected.count;
+    return http::ok(std::move(body));
+  });
+}
+
 }  // namespace hanok::volume

@@ -1,6 +1,7 @@
 #pragma once
-// What the lists of volumes and snapshots share: paging, sorting, links (Cinder's conventions).
+// What the lists of volumes, snapshots and backups share: paging, sorting, links (Cinder's conventions).
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -44,5 +45,17 @@ struct Selected {
                                            const std::vector<store::SortKey>& keys, const Page& page);
 // {"rel": "next"} when the page is full.
 [[nodiscard]] Json next_links(const http::Request& request, const Page& page, const store::Rows& rows);
+
+// One of these lists, and how its rows are shown.
+struct List {
+  std::string table;                                  // or view
+  std::string collection, links;                      // names in the answer: "volumes", "volumes_links"
+  const std::map<std::string, std::string>& columns;  // to sort by
+  Status (*filter)(Select& select, const std::string& name,
+                   const std::string& value);  // each part of the query
+};
+using Render = std::function<Result<Json>(store::Tx& tx, const store::Rows& rows)>;
+[[nodiscard]] Answer answer_list(const Context& context, const http::Request& request, const List& list,
+                                 const Render& render);
 
 }  // namespace hanok::volume

@@ -66,11 +66,8 @@ Answer create_snapshot(const Context& context, http::Request& request) {
   HANOK_TRY(description,
             get_string(*body, body->contains("description") ? "description" : "display_description"));
   HANOK_TRY(force, get_bool(*body, "force"));
-  Json metadata = Json::object();
-  if (body->contains("metadata") && !(*body)["metadata"].is_null()) {
-    HANOK_TRY(checked, check_metadata((*body)["metadata"]));
-    metadata = checked;
-  }
+  HANOK_TRY(metadata, metadata_of(*body));
+  if (metadata.is_null()) metadata = Json::object();
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(volume, load_volume(tx, *volume_id, request.caller.project_id, request.caller.is_admin));
     const bool fit = volume.status == "available" || (volume.status == "in-use" && force.value_or(false));

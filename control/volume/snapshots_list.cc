@@ -35,20 +35,11 @@ Status filter_snapshots(Select& select, const std::string& name, const std::stri
 
 Answer list_snapshots_with(const Context& context, http::Request& request, bool detail) {
   if (request.path.ends_with('/')) return not_found("The resource could not be found.");
-  HANOK_TRY(page, page_of(request));
-  HANOK_TRY(keys, sort_keys(request, snapshot_columns()));
-  Select select;
-  filter_project(select, request);
-  for (const auto& [name, value] : request.query) HANOK_CHECK(filter_snapshots(select, name, value));
-  return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(selected, select_page(tx, "snapshots", select, keys, page));
+  const List list{"snapshots", "snapshots", "snapshots_links", snapshot_columns(), filter_snapshots};
+  return answer_list(context, request, list, [&](store::Tx&, const store::Rows& rows) -> Result<Json> {
     Json items = Json::array();
-    for (const auto& row : selected.rows) items.push_back(snapshot_json(request, snapshot_from(row), detail));
-    Json body = {{"snapshots", std::move(items)}};
-    Json links = next_links(request, page, selected.rows);
-    if (!links.is_null()) body["snapshots_links"] = std::move(links);
-    if (selected.count) body["count"] = *selected.count;
-    return http::ok(std::move(body));
+    for (const auto& row : rows) items.push_back(snapshot_json(request, snapshot_from(row), detail));
+    return items;
   });
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "control/volume/types.h"
 
 namespace hanok::volume {
@@ -10,10 +12,8 @@ namespace {
 constexpr std::size_t kMaxMetadata = 128;
 constexpr std::size_t kMaxText = 255;
 
-Json links_json(const http::Request& request, const Volume& volume) {
-  const std::string path = volume.project_id + "/volumes/" + volume.id;
-  return Json::array({{{"rel", "self"}, {"href", request.base_url + "/v3/" + path}},
-                      {{"rel", "bookmark"}, {"href", request.base_url + "/" + path}}});
+std::string path_of(const Volume& volume) {
+  return volume.project_id + "/volumes/" + volume.id;
 }
 
 Json attachments_json(const http::Request& request, const std::vector<Attachment>& attachments) {
@@ -55,7 +55,8 @@ Result<VolumeExtras> load_extras(store::Tx& tx, const Volume& volume) {
 }
 
 Json volume_summary_json(const http::Request& request, const Volume& volume) {
-  return {{"id", volume.id}, {"name", text_json(volume.name)}, {"links", links_json(request, volume)}};
+  return {
+      {"id", volume.id}, {"name", text_json(volume.name)}, {"links", links_json(request, path_of(volume))}};
 }
 
 Json volume_json(const http::Request& request, const Volume& volume, const VolumeExtras& extras, bool full) {
@@ -79,7 +80,7 @@ Json volume_json(const http::Request& request, const Volume& volume, const Volum
               {"created_at", time_json(volume.created_us)},
               {"updated_at", time_json(volume.updated_us)},
               {"attachments", attachments_json(request, extras.attachments)},
-              {"links", links_json(request, volume)}};
+              {"links", links_json(request, path_of(volume))}};
   const int minor = request.minor_version;
   if (minor >= 13) out["group_id"] = nullptr;
   if (minor >= 21 && request.caller.is_admin) out["provider_id"] = nullptr;
@@ -142,6 +143,28 @@ Result<const Json*> body_of(const http::Request& request, const std::string& key
     return bad_request(fmt::format("Missing required element '{}' in request body.", key));
   }
   return &request.json[key];
+}
+
+Result<Json> metadata_of(const Json& body) {
+  const Json metadata = body.value("metadata", Json());
+  if (metadata.is_null()) return Json();
+  return check_metadata(metadata);
+}
+
+Status only_fields(const Json& object, std::initializer_list<const char*> allowed) {
+  for (const auto& item : object.items()) {
+    const std::string& name = item.key();
+    if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
+      return bad_request(
+          fmt::format("Additional properties are not allowed ('{}' was unexpected)", name.substr(0, 64)));
+    }
+  }
+  return {};
+}
+
+Json links_json(const http::Request& request, const std::string& path) {
+  return Json::array({{{"rel", "self"}, {"href", request.base_url + "/v3/" + path}},
+                      {{"rel", "bookmark"}, {"href", request.base_url + "/" + path}}});
 }
 
 }  // namespace hanok::volume

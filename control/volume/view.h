@@ -21,9 +21,15 @@ struct VolumeExtras {
 [[nodiscard]] Json text_json(const std::optional<std::string>& text);
 // Metadata from a client: string values, bounded.
 [[nodiscard]] Result<Json> check_metadata(const Json& metadata);
+// That of a body; null when it has none.
+[[nodiscard]] Result<Json> metadata_of(const Json& body);
 // And the values of extra specs that mean something here.
 [[nodiscard]] Result<Json> check_type_specs(const Json& specs);
 // The object under `key` in the body; kBadRequest.
 [[nodiscard]] Result<const Json*> body_of(const http::Request& request, const std::string& key);
+// Fields allowed in a request object; the first other one is named in a kBadRequest.
+[[nodiscard]] Status only_fields(const Json& object, std::initializer_list<const char*> allowed);
+// Of the resource at `path`, below the version: "<project>/volumes/<id>".
+[[nodiscard]] Json links_json(const http::Request& request, const std::string& path);
 
 }  // namespace hanok::volume

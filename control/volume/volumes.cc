@@ -46,21 +46,12 @@ Answer show_volume(const Context& context, http::Request& request) {
 
 Answer update_volume(const Context& context, http::Request& request) {
   HANOK_TRY(body, body_of(request, "volume"));
-  for (const auto& [key, value] : body->items()) {
-    if (!is_one_of(key, {"name", "description", "display_name", "display_description", "metadata"})) {
-      return bad_request(
-          fmt::format("Additional properties are not allowed ('{}' was unexpected)", key.substr(0, 64)));
-    }
-  }
+  HANOK_CHECK(only_fields(*body, {"name", "description", "display_name", "display_description", "metadata"}));
   if (body->empty()) return bad_request("Missing required element 'volume' in request body.");
   HANOK_TRY(name, get_string(*body, body->contains("name") ? "name" : "display_name"));
   HANOK_TRY(description,
             get_string(*body, body->contains("description") ? "description" : "display_description"));
-  Json metadata;
-  if (body->contains("metadata") && !(*body)["metadata"].is_null()) {
-    HANOK_TRY(checked, check_metadata((*body)["metadata"]));
-    metadata = checked;
-  }
+  HANOK_TRY(metadata, metadata_of(*body));
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(volume, load_volume(tx, request));
     if (body->contains("name") || body->contains("display_name")) volume.name = name;

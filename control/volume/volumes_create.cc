@@ -10,28 +10,28 @@
 namespace hanok::volume {
 namespace {
 
-constexpr std::array kFields = {"name",
-                                "description",
-                                "size",
-                                "volume_type",
-                                "metadata",
-                                "imageRef",
-                                "image_id",
-                                "snapshot_id",
-                                "source_volid",
-                                "multiattach",
-                                "availability_zone",
-                                "display_name",
-                                "display_description",
-                                "consistencygroup_id",
-                                "group_id",
-                                "backup_id",
-                                "scheduler_hints",
-                                "status",
-                                "user_id",
-                                "attach_status",
-                                "project_id",
-                                "source_replica"};
+constexpr std::initializer_list<const char*> kFields = {"name",
+                                                        "description",
+                                                        "size",
+                                                        "volume_type",
+                                                        "metadata",
+                                                        "imageRef",
+                                                        "image_id",
+                                                        "snapshot_id",
+                                                        "source_volid",
+                                                        "multiattach",
+                                                        "availability_zone",
+                                                        "display_name",
+                                                        "display_description",
+                                                        "consistencygroup_id",
+                                                        "group_id",
+                                                        "backup_id",
+                                                        "scheduler_hints",
+                                                        "status",
+                                                        "user_id",
+                                                        "attach_status",
+                                                        "project_id",
+                                                        "source_replica"};
 
 Result<std::optional<std::string>> text(const Json& body, const std::string& key, const std::string& other) {
   HANOK_TRY(first, get_string(body, key));
@@ -62,12 +62,7 @@ Result<std::optional<std::int64_t>> size_of(const Json& body) {
 }
 
 Status check_fields(const Json& body) {
-  for (const auto& [key, value] : body.items()) {
-    if (std::find(kFields.begin(), kFields.end(), key) == kFields.end()) {
-      return bad_request(
-          fmt::format("Additional properties are not allowed ('{}' was unexpected)", key.substr(0, 64)));
-    }
-  }
+  HANOK_CHECK(only_fields(body, kFields));
   for (const char* key : {"group_id", "consistencygroup_id", "backup_id"}) {
     HANOK_TRY(value, get_string(body, key));
     if (value && !value->empty()) {
@@ -90,10 +85,8 @@ Result<CreateSpec> parse_create(const http::Request& request) {
   HANOK_TRY(source, reference(*body, "source_volid"));
   HANOK_TRY(multiattach, get_bool(*body, "multiattach"));
   HANOK_TRY(size, size_of(*body));
-  if (body->contains("metadata") && !(*body)["metadata"].is_null()) {
-    HANOK_TRY(metadata, check_metadata((*body)["metadata"]));
-    out.metadata = metadata;
-  }
+  HANOK_TRY(metadata, metadata_of(*body));
+  if (metadata.is_object()) out.metadata = std::move(metadata);
   out.project_id = request.caller.project_id;
   out.user_id = request.caller.user_id;
   out.request_id = request.request_id;

@@ -72,15 +72,10 @@ Status attach_extras(store::Tx& tx, const std::vector<Volume>& volumes,
 
 Answer list_volumes_with(const Context& context, http::Request& request, bool detail) {
   if (request.path.ends_with('/')) return not_found("The resource could not be found.");
-  HANOK_TRY(page, page_of(request));
-  HANOK_TRY(keys, sort_keys(request, volume_columns()));
-  Select select;
-  filter_project(select, request);
-  for (const auto& [name, value] : request.query) HANOK_CHECK(filter_volumes(select, name, value));
-  return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(selected, select_page(tx, "volumes", select, keys, page));
+  const List list{"volumes", "volumes", "volumes_links", volume_columns(), filter_volumes};
+  return answer_list(context, request, list, [&](store::Tx& tx, const store::Rows& rows) -> Result<Json> {
     std::vector<Volume> volumes;
-    for (const auto& row : selected.rows) volumes.push_back(volume_from(row));
+    for (const auto& row : rows) volumes.push_back(volume_from(row));
     std::map<std::string, VolumeExtras> extras;
     if (detail) HANOK_CHECK(attach_extras(tx, volumes, extras));
     Json items = Json::array();
@@ -88,11 +83,7 @@ Answer list_volumes_with(const Context& context, http::Request& request, bool de
       items.push_back(detail ? volume_json(request, volume, extras[volume.id], true)
                              : volume_summary_json(request, volume));
     }
-    Json body = {{"volumes", std::move(items)}};
-    Json links = next_links(request, page, selected.rows);
-    if (!links.is_null()) body["volumes_links"] = std::move(links);
-    if (selected.count) body["count"] = *selected.count;
-    return http::ok(std::move(body));
+    return items;
   });
 }
 

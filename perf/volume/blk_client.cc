@@ -148,7 +148,7 @@ void Model::done(FrontEnd::Done answer) {
 }
 
 void Model::fill() {
-  for (std::uint16_t number = 0; number < slots_.size(); ++number) {
+  for (std::uint16_t number = 0; number < options_.front.depth; ++number) {
     if (slots_[number].busy) continue;
     const std::uint64_t block = random_() % wanted_.size();
     if (busy_[block]) continue;
@@ -308,6 +308,9 @@ int main(int argc, char** argv) {
     command->add_option("--seconds", options.seconds);
     command->add_option("--seed", options.seed);
     command->add_flag("--no-inflight", no_inflight);
+    command->add_option("--queues", options.front.queues)->check(CLI::Range(1, 16));
+    command->add_flag("!--no-event-index", options.front.event_index, "Interrupts and kicks by flags");
+    command->add_flag("--packed", options.front.packed, "Packed rings");
   }
   verify->add_option("--blocks", options.blocks, "of 4 KiB, from the volume's begin");
   measure->add_option("--block-bytes", options.block_bytes)->check(CLI::Range(512, 1 << 20));

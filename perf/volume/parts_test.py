@@ -5,6 +5,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
+import control  # noqa: E402
 import systems  # noqa: E402
 import table  # noqa: E402
 
@@ -34,6 +35,15 @@ class Targets(unittest.TestCase):
         self.assertEqual(self.met("randread-4k-qd32", hanok=turn(96), qemu_storage_daemon={"void": "absent"}), {})
         rows = list(table.rows({"scenario": "x", "systems": {"fio-rbd": {"void": "absent"}}}))
         self.assertIn("VOID  absent", rows[0])
+
+
+class ControlRows(unittest.TestCase):
+    def row(self, **result):
+        return control.row({"scenario": "snapshot", "turns": 1, "median_s": 0.2, "min_s": 0.1, "max_s": 0.3, **result})
+
+    def test_missed_is_said_and_void_is_no_win(self):
+        self.assertIn("200.0 ms   100.0 ms   300.0 ms   100 ms   1000 ms  MISSED", self.row(target_s=0.1, met=False))
+        self.assertIn("VOID  no image", self.row(void="no image"))
 
 
 class Content(unittest.TestCase):

@@ -40,7 +40,7 @@ class Copy {
   Copy(BlockStore& store, ImageRef source, ImageWriter& writer, const BackupManifest* parent)
       : store_(store), source_(std::move(source)), writer_(writer), parent_(parent) {}
 
-  Result<BackupResult> run(const std::string& own_name) {
+  Status run(const std::string& own_name) {
     HANOK_TRY(info, store_.info(source_));
     manifest_.size_bytes = info.size_bytes;
     manifest_.owners = {own_name};
@@ -57,8 +57,7 @@ class Copy {
       }
     }
     const std::string end = encode_manifest(manifest_, position_);
-    HANOK_CHECK(writer_.write(end.data(), end.size()));
-    return BackupResult{.stored_bytes = position_ + end.size(), .objects = objects_};
+    return writer_.write(end.data(), end.size());
   }
 
  private:
@@ -90,7 +89,6 @@ class Copy {
   Status store(BackupExtent& extent) {
     extent.position = position_;
     position_ += buffer_.size();
-    ++objects_;
     return writer_.write(buffer_.data(), buffer_.size());
   }
 
@@ -100,7 +98,7 @@ class Copy {
   const BackupManifest* parent_;
   BackupManifest manifest_;
   std::string buffer_;
-  std::uint64_t position_ = 0, objects_ = 0;
+  std::uint64_t position_ = 0;
 };
 
 // Written under another name, so that half a backup is never taken for one.
@@ -114,7 +112,9 @@ Status write_backup(BlockStore& store, const BackupSpec& spec) {
   }
   HANOK_CHECK(unless_gone(store.remove(partial)));  // of an interrupted attempt
   if (spec.snapshot.empty()) HANOK_CHECK(unless_exists(store.create_snapshot(snapshot_of(spec))));
-  HANOK_CHECK(unless_exists(store.clone(snapshot_of(spec), source)));
+  HANOK_CHECK(unless_gone(store.remove(source)));  // half a clone would read as zeroes
+  const Status cloned = store.clone(snapshot_of(spec), source);
+  HANOK_CHECK(spec.snapshot.empty() ? surely_there(cloned) : cloned);
   HANOK_CHECK(store.set_limits(source, {}));  // those of the volume came along
   {
     HANOK_TRY(writer, store.create_for_write(partial));

@@ -55,5 +55,10 @@ class Converter {
 [[nodiscard]] inline Status unless_gone(Status status) {
   return !status.ok() && status.error().code == ErrorCode::kNotFound ? Status() : std::move(status);
 }
+// Of what needs a snapshot that was made just before: it is there, so that it cannot be found yet passes.
+[[nodiscard]] inline Status surely_there(Status status) {
+  return !status.ok() && status.error().code == ErrorCode::kNotFound ? unavailable(status.error().message)
+                                                                     : std::move(status);
+}
 
 }  // namespace hanok::storage

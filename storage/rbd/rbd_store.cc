@@ -5,6 +5,19 @@
 namespace hanok::storage {
 namespace {
 
+// Makes an image by `make`, also in place of what a client that died left half-made: its name, without a
+// header that could be opened. RBD answers such a name as one that is there, or as a part that is missing.
+template <typename Make>
+int make_image(librbd::RBD& rbd, librados::IoCtx& io, const std::string& name, const Make& make) {
+  const int code = make();
+  if (code != -EEXIST && code != -ENOENT) return code;
+  {
+    librbd::Image image;
+    if (rbd.open_read_only(io, image, name.c_str(), nullptr) != -ENOENT) return code;
+  }
+  return rbd.remove(io, name.c_str()) < 0 ? code : make();
+}
+
 class RbdStore final : public BlockStore {
  public:
   explicit RbdStore(RbdOptions options) : cluster_(std::move(options)) {}
@@ -12,8 +25,8 @@ class RbdStore final : public BlockStore {
   Status create(const ImageRef& image, std::uint64_t size_bytes) override {
     HANOK_TRY(pool, cluster_.pool(image.pool));
     librbd::ImageOptions options;
-    return status(rbd_.create4(pool.io, image.name.c_str(), size_bytes, options),
-                  "Creation of " + display(image));
+    const auto make = [&] { return rbd_.create4(pool.io, image.name.c_str(), size_bytes, options); };
+    return status(make_image(rbd_, pool.io, image.name, make), "Creation of " + display(image));
   }
 
   Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) override {
@@ -26,8 +39,11 @@ class RbdStore final : public BlockStore {
     HANOK_TRY(to, cluster_.pool(child.pool));
     librbd::ImageOptions options;
     options.set(RBD_IMAGE_OPTION_CLONE_FORMAT, std::uint64_t{2});
-    return status(rbd_.clone3(from.io, parent.image.name.c_str(), parent.snapshot.c_str(), to.io,
-                              child.name.c_str(), options),
+    const auto make = [&] {
+      return rbd_.clone3(from.io, parent.image.name.c_str(), parent.snapshot.c_str(), to.io,
+                         child.name.c_str(), options);
+    };
+    return status(make_image(rbd_, to.io, child.name, make),
                   "Clone of " + display(parent.image) + "@" + parent.snapshot);
   }
 

@@ -22,13 +22,14 @@ inline constexpr std::uint64_t kFeatureIndirect = feature(28);
 inline constexpr std::uint64_t kFeatureEventIndex = feature(29);
 inline constexpr std::uint64_t kFeatureProtocol = feature(30);  // of vhost-user, not of virtio
 inline constexpr std::uint64_t kFeatureVersion1 = feature(32);
+inline constexpr std::uint64_t kFeaturePacked = feature(34);
 
 // Every write is on the OSDs' disks when it is answered, so the cache is announced as write-through (WCE 0)
 // until the guest itself asks for write-back, which changes nothing here.
 [[nodiscard]] constexpr std::uint64_t features_of(bool read_only, std::uint16_t queues) {
   std::uint64_t out = feature(2) /* SEG_MAX */ | feature(6) /* BLK_SIZE */ | feature(9) /* FLUSH */ |
                       feature(10) /* TOPOLOGY */ | kFeatureConfigWce | kFeatureIndirect | kFeatureEventIndex |
-                      kFeatureProtocol | kFeatureVersion1;
+                      kFeatureProtocol | kFeatureVersion1 | kFeaturePacked;
   if (queues > 1) out |= kFeatureMultiQueue;
   return out | (read_only ? kFeatureReadOnly : feature(13) /* DISCARD */ | feature(14) /* WRITE_ZEROES */);
 }

@@ -34,7 +34,8 @@ one object per line) and are remembered in --state-dir:
   hanok-dpctl --socket /run/hanok/storage.sock volume.list
   hanok-dpctl --socket /run/hanok/storage.sock volume.stats '{"pool": "volumes", "image": "IMAGE"}'
 Further: volume.detach {pool, image, force}, volume.limits {pool, image, requests_per_s, bytes_per_s}, metrics
-(Prometheus text), version. volume.attach also takes serial, queues, read_only and limits.
+(Prometheus text), version. volume.attach also takes serial, queues, read_only, limits and
+cluster (the fsid; a volume of another cluster is refused).
 In QEMU (memory must be shared):
   -object memory-backend-memfd,id=m,size=1G,share=on -machine memory-backend=m \
   -chardev socket,id=c,path=/run/hanok/IMAGE.sock,reconnect=1 -device vhost-user-blk-pci,chardev=c
@@ -102,6 +103,7 @@ Status run(const Options& options) {
     device.client = options.ceph_client;
     device.pool = spec.pool;
     device.image = spec.image;
+    device.cluster = spec.cluster;
     device.read_only = spec.read_only;
     device.owner_file = options.state_dir + "/" + spec.pool + "@" + spec.image + ".owner";
     return open_rbd_device(device);

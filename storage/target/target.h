@@ -19,8 +19,9 @@ namespace hanok::storage::target {
 
 struct VolumeSpec {
   std::string pool, image;
-  std::string socket;  // where the guest's front end connects
-  std::string serial;  // what the guest reads by GET_ID; the image's name when empty
+  std::string socket;   // where the guest's front end connects
+  std::string serial;   // what the guest reads by GET_ID; the image's name when empty
+  std::string cluster;  // the fsid that it must be of; empty: whichever this process is connected to
   std::uint16_t queues = 1;
   bool read_only = false;
   Limits limits;

@@ -6,6 +6,8 @@
 namespace hanok::storage::target {
 namespace {
 
+constexpr std::size_t kFsid_chars = 36;
+
 // Names go into file names of ours, and pool and image are joined by '/'.
 Status check_name(const std::string& field, const std::string& name) {
   const bool good = !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), [](char letter) {
@@ -32,6 +34,7 @@ Result<VolumeSpec> volume_spec(const Json& json) {
   HANOK_CHECK(check_name("image", image));
   if (socket.empty() || socket[0] != '/') return bad_request("socket: an absolute path is needed");
   HANOK_TRY(serial, get_string(json, "serial"));
+  HANOK_TRY(cluster, get_string(json, "cluster", kFsid_chars));
   HANOK_TRY(queues, get_int(json, "queues"));
   if (queues && (*queues < 1 || *queues > kMaxQueues)) return bad_request("queues: 1 to 16");
   HANOK_TRY(read_only, get_bool(json, "read_only"));
@@ -41,6 +44,7 @@ Result<VolumeSpec> volume_spec(const Json& json) {
   out.image = image;
   out.socket = socket;
   out.serial = serial.value_or("");
+  out.cluster = cluster.value_or("");
   out.queues = static_cast<std::uint16_t>(queues.value_or(1));
   out.read_only = read_only.value_or(false);
   out.limits = {requests_per_s, bytes_per_s};
@@ -52,6 +56,7 @@ Json to_json(const VolumeSpec& spec) {
           {"image", spec.image},
           {"socket", spec.socket},
           {"serial", spec.serial},
+          {"cluster", spec.cluster},
           {"queues", spec.queues},
           {"read_only", spec.read_only},
           {"requests_per_s", spec.limits.requests_per_s},

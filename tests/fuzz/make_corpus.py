@@ -148,6 +148,8 @@ def rings():
     chain = lambda flags, length: patch(0, descriptor(base + data, 16, 1, 1) + descriptor(base + data + 512, length, flags | 1, 2)
                                         + descriptor(base + data + 16, 1, 2))
     write, read = chain(0, 512) + header(1, 8), chain(2, 512) + header(0, 8)
+    part = lambda address, length, flags: struct.pack("<QIHH", address, length, 0, flags | 0x80)  # packed, the first round
+    packed = patch(0, part(base + data, 16, 1) + part(base + data + 512, 512, 1) + part(base + data + 16, 1, 2)) + header(1, 8)
     turn, die, fail = b"\xff", b"\x80", b"\x81"
     table = (descriptor(base + data, 16, 1, 1) + descriptor(base + data + 512, 64, 3, 2) + descriptor(0x20000, 64, 2))
     return {
@@ -160,6 +162,10 @@ def rings():
         "record": b"\x00" + write + offer(0) + die + patch(record + 8, struct.pack("<HHHH", 1, 8, 9, 5)) + die + turn,
         "used_moved": b"\x00" + write + patch(used + 2, b"\x05\x00") + offer(0) + turn, "odd_size": b"\x03" + turn,
         "one_entry": b"\x01" + patch(0, descriptor(base + data, 1, 2)) + patch(16, struct.pack("<HHH", 0, 1, 0)) + turn,
+        "packed": b"\x20" + packed + turn, "packed_died": b"\x24" + packed + die + turn,
+        "packed_giving_back": b"\x20" + packed + die + patch(record + 12, struct.pack("<HHHHBB", 0, 0x8000, 0, 0, 1, 1)) + die + turn,
+        "packed_indirect": b"\x20" + patch(2048, table) + patch(0, part(base + 2048, 48, 4)) + header(8, 0) + turn,
+        "packed_record": b"\x20" + packed + die + patch(record + 32, b"\x01\x00\xff\xff\xff\xff\x09\x00") + die + turn,
     }
 
 

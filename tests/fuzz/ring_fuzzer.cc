@@ -9,6 +9,7 @@
 
 #include "storage/target/blk_queue.h"
 #include "storage/target/memory_device.h"
+#include "storage/target/packed_ring.h"
 #include "storage/target/split_ring.h"
 
 namespace {
@@ -28,14 +29,19 @@ class Host {
         far_(kFar_bytes),
         table_({{kGuestBase, kMemory_bytes, memory_.data()}, {kFarBase, kFar_bytes, far_.data()}}) {
     static constexpr std::uint32_t kSizes[] = {8, 1, 2, 3};
-    layout_.size = kSizes[shape & 3U];
-    record_.resize(16 + 16ULL * layout_.size);
-    layout_.descriptors = memory_.data();
-    layout_.available = memory_.data() + 16ULL * layout_.size;
-    layout_.used = memory_.data() + 1024;
-    layout_.event_index = (shape & 4U) != 0;
-    layout_.indirect = (shape & 8U) == 0;
-    if ((shape & 16U) == 0) layout_.inflight = reinterpret_cast<SplitInflightHeader*>(record_.data());
+    const std::uint32_t size = kSizes[shape & 3U];
+    packed_ = (shape & 32U) != 0;
+    record_.resize(packed_ ? 32 + 32ULL * size : 16 + 16ULL * size);
+    void* behind = memory_.data() + 16ULL * size;
+    if (packed_) {
+      packed_layout_.driver_event = behind;
+      packed_layout_.device_event = memory_.data() + 1024;
+      lay_out(packed_layout_, size, shape);
+    } else {
+      split_layout_.available = behind;
+      split_layout_.used = memory_.data() + 1024;
+      lay_out(split_layout_, size, shape);
+    }
     start();
   }
 
@@ -61,14 +67,26 @@ class Host {
     queue_->poll(++now_ns_);
     queue_->abandon();
     complete();
-    layout_.next_available = queue_->ring().next_available();
+    split_layout_.next_available = packed_layout_.next_available = queue_->ring().next_available();
     start();
   }
   void fail_next() { device_.fail_next(-5); }
 
  private:
+  template <typename Layout>
+  void lay_out(Layout& layout, std::uint32_t size, std::uint8_t shape) {
+    layout.size = size;
+    layout.descriptors = memory_.data();
+    layout.event_index = (shape & 4U) != 0;
+    layout.indirect = (shape & 8U) == 0;
+    if ((shape & 16U) == 0) layout.inflight = reinterpret_cast<decltype(layout.inflight)>(record_.data());
+  }
+  [[nodiscard]] std::unique_ptr<Ring> ring() const {
+    if (packed_) return std::make_unique<PackedRing>(packed_layout_);
+    return std::make_unique<SplitRing>(split_layout_);
+  }
   void start() {
-    queue_ = std::make_unique<BlkQueue>(core_, std::make_unique<SplitRing>(layout_), &table_, -1);
+    queue_ = std::make_unique<BlkQueue>(core_, ring(), &table_, -1);
     if (!queue_->start()) queue_.reset();
   }
   void complete() {
@@ -86,7 +104,9 @@ class Host {
 
   std::vector<std::byte> memory_, far_, record_;
   GuestMemory table_;
-  SplitLayout layout_;
+  SplitLayout split_layout_;
+  PackedLayout packed_layout_;
+  bool packed_ = false;
   MemoryDevice device_{1U << 16U};
   CompletionList list_{[] {}};
   VolumeCore core_{"fuzz", device_, list_};

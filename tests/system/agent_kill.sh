@@ -11,7 +11,6 @@ disks() { rbd -c "$HANOK_STATE/ceph/ceph.conf" --id hanok -p vms ls 2>/dev/null;
 
 cleanup() {
   local status=$?
-  process_gone "$(pid_of hanok-agent)" && start_again hanok-agent
   if ((status != 0)); then
     {
       for ((round = 1; round <= rounds; round++)); do os server delete --force "$tag-$round"; done
@@ -37,7 +36,6 @@ for ((round = 1; round <= rounds; round++)); do
   id=$(value id server create --image cirros --flavor "$tag-flavor" --network "$tag-net" "$name")
   sleep "$pause" # the point of the kill, not a wait for something
   kill9 hanok-agent
-  start_again hanok-agent
   eventually 60 "the server to be ACTIVE" has_status ACTIVE server show "$id"
   expect "domain state" "$(virsh -q domstate "instance-$id")" running
 
@@ -45,7 +43,6 @@ for ((round = 1; round <= rounds; round++)); do
   os server delete "$id"
   sleep "$pause"
   kill9 hanok-agent
-  start_again hanok-agent
   gone 60 server show "$id"
   ! virsh -q domstate "instance-$id" >/dev/null 2>&1 || die "the domain of $id stays"
   expect "ports of the server" "$(os port list --device-id "$id" -f value -c ID)" ""

@@ -7,8 +7,6 @@ answer never came may be either, but never a subnet without its network or a net
 """
 import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,32 +14,10 @@ import time
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import openstack  # noqa: E402
 import requests  # noqa: E402
+from node import kill, wait_for  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "5"))
 CLIENTS = 4
-RUN = os.environ.get("HANOK_RUN", "/run/hanok")
-STATE = os.environ.get("HANOK_STATE", "/var/lib/hanok")
-PID_FILE = os.path.join(RUN, "pid", "hanok-api")
-
-
-def pid_of():
-    return int(open(PID_FILE).read().split()[0])
-
-
-def start_time(pid):
-    return open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1].split()[19]
-
-
-def kill_and_restart():
-    pid = pid_of()
-    command = open(f"/proc/{pid}/cmdline").read().split("\0")[:-1]
-    os.kill(pid, signal.SIGKILL)
-    while os.path.exists(f"/proc/{pid}/stat") and open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1][0] != "Z":
-        time.sleep(0.01)
-    log = open(os.path.join(STATE, "log", "hanok-api.log"), "ab")
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    with open(PID_FILE, "w") as out:
-        out.write(f"{child.pid} {start_time(child.pid)}\n")
 
 
 class Client(threading.Thread):
@@ -89,15 +65,11 @@ class Client(threading.Thread):
                     self.wrong.append(f"DELETE: {answer.status_code} {answer.text[:200]}")
 
 
-def wait_for_api(url):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            requests.get(url, timeout=2)
-            return
-        except requests.RequestException:
-            time.sleep(0.05)
-    sys.exit("FAILED: the API does not come back within 30 s")
+def answers(url):
+    try:
+        return requests.get(url, timeout=2)
+    except requests.RequestException:
+        return None
 
 
 def main():
@@ -127,8 +99,8 @@ def kill_under_load(cloud, url):
     chance = random.Random(seed)
     for _ in range(KILLS):
         time.sleep(chance.uniform(0.2, 0.8))  # the point of the kill
-        kill_and_restart()
-        wait_for_api(url)
+        kill("hanok-api")
+        wait_for(lambda: answers(url) is not None, "the API does not come back", 30)
     time.sleep(0.3)
     stop.set()
     for client in clients:

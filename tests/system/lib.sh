@@ -77,20 +77,15 @@ guest_ssh() {
 
 pid_of() { cut -d' ' -f1 "$HANOK_RUN/pid/$1"; }
 
-# kill9 NAME: remembers how it was started, kills it with -9, and waits until it is gone.
+# kill9 NAME: kills it with -9, and waits until hanok-keeper has started it again.
 kill9() {
   local name=$1 pid
   pid=$(pid_of "$name")
-  mapfile -d '' -t "command_of_${name//-/_}" <"/proc/$pid/cmdline"
   kill -9 "$pid"
-  eventually 10 "the end of $name" process_gone "$pid"
+  eventually 20 "$name started again" another_lives "$name" "$pid"
 }
-process_gone() { [[ ! -e /proc/$1/stat || $(cut -d' ' -f3 "/proc/$1/stat") == Z ]]; }
-
-# start_again NAME: as it was started before kill9.
-start_again() {
-  local name=$1
-  local -n command="command_of_${name//-/_}"
-  setsid "${command[@]}" </dev/null >>"$HANOK_STATE/log/$name.log" 2>&1 &
-  printf '%s %s\n' $! "$(sed 's/.*) //' "/proc/$!/stat" | cut -d' ' -f20)" >"$HANOK_RUN/pid/$name"
+another_lives() {
+  local pid
+  pid=$(pid_of "$1")
+  [[ $pid != "$2" && -e /proc/$pid/stat && $(cut -d' ' -f3 "/proc/$pid/stat") != Z ]]
 }

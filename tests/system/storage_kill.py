@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """hanok-storage is killed (-9) and started again during verified writes: no acknowledged write is lost or corrupt.
 A kill that falls into the recovery from the one before is part of the test: fewer reconnects than kills are right.
+One split ring first, then three packed ones with a quarter of the kills.
 Environment: HANOK_BIN and HANOK_STATE as for the other stories; KILLS (8); CEPH_CONF for another cluster.
 """
 
@@ -48,14 +49,14 @@ def call(folder, method, arguments):
                            json.dumps(arguments)], capture_output=True, text=True, check=False)
 
 
-def loop(folder, log):
-    volume = {"pool": POOL, "image": IMAGE}
+def loop(folder, log, kills, ring):
+    volume = {"pool": POOL, "image": IMAGE, "queues": 3}
     server = start(folder, log)
     guest = None
     try:
         wait_for(lambda: call(folder, "version", {}).returncode == 0, "hanok-storage does not answer")
         absent = call(folder, "volume.attach", {"pool": POOL, "image": "absent", "socket": f"{folder}/absent.sock"})
-        if absent.returncode == 0 or "absent" not in absent.stdout + absent.stderr:
+        if absent.returncode == 0 or f"{POOL}/absent" not in absent.stdout + absent.stderr:
             sys.exit(f"FAILED: an absent volume was not refused by name: {absent}")
         with rados.Rados(conffile=CONF, rados_id=CLIENT) as other, other.open_ioctx(POOL) as pool, \
                 rbd.Image(pool, IMAGE) as image:
@@ -67,8 +68,8 @@ def loop(folder, log):
         if attached.returncode != 0:
             sys.exit(f"FAILED: attach: {attached.stdout}{attached.stderr}")
         guest = subprocess.Popen([GUEST, "verify", "--socket", f"{folder}/volume.sock", "--blocks",
-                                  "2048", "--depth", "32", "--seconds", "100000"], stdout=subprocess.PIPE, stderr=log)
-        for _ in range(KILLS):
+                                  "2048", "--depth", "32", "--seconds", "100000", *ring], stdout=subprocess.PIPE, stderr=log)
+        for _ in range(kills):
             time.sleep(random.uniform(1, 3))  # not a wait: when the kill falls is what varies
             server.kill()
             server.wait()
@@ -87,33 +88,41 @@ def loop(folder, log):
                 process.wait()
 
 
-with rados.Rados(conffile=CONF, rados_id=CLIENT) as cluster, cluster.open_ioctx(POOL) as pool, \
-        tempfile.TemporaryDirectory(prefix="hs") as folder:
-    rbd.RBD().create(pool, IMAGE, 64 * MIB)
-    try:
-        with open(f"{folder}/log", "w+", encoding="utf-8") as log:
-            try:
-                report = loop(folder, log)
-            except SystemExit:
-                log.seek(0)
-                print(log.read()[-8000:])
+def remove(pool):
+    with rbd.Image(pool, IMAGE) as image:
+        for owner in image.lock_get_owners():
+            image.lock_break(rbd.RBD_LOCK_MODE_EXCLUSIVE, owner["owner"])
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            rbd.RBD().remove(pool, IMAGE)
+            return
+        except rbd.ImageBusy:
+            if time.monotonic() > deadline:
                 raise
-    finally:
-        with rbd.Image(pool, IMAGE) as image:
-            for owner in image.lock_get_owners():
-                image.lock_break(rbd.RBD_LOCK_MODE_EXCLUSIVE, owner["owner"])
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                rbd.RBD().remove(pool, IMAGE)
-                break
-            except rbd.ImageBusy:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+            time.sleep(1)
 
-stalls = report.pop("stalls_ms")
-print(json.dumps(report), "stalls ms:", [round(one) for one in stalls],
-      "median", round(statistics.median(stalls)) if stalls else None)
-if report["lost_or_corrupt"] or report["errors"] or report["reconnects"] == 0 or report["writes"] == 0:
-    sys.exit("FAILED: lost, corrupt, failed or not reconnected")
+
+def survive(name, kills, ring):
+    with rados.Rados(conffile=CONF, rados_id=CLIENT) as cluster, cluster.open_ioctx(POOL) as pool, \
+            tempfile.TemporaryDirectory(prefix="hs") as folder:
+        rbd.RBD().create(pool, IMAGE, 64 * MIB)
+        try:
+            with open(f"{folder}/log", "w+", encoding="utf-8") as log:
+                try:
+                    report = loop(folder, log, kills, ring)
+                except SystemExit:
+                    log.seek(0)
+                    print(log.read()[-8000:])
+                    raise
+        finally:
+            remove(pool)
+    stalls = report.pop("stalls_ms")
+    print(name, json.dumps(report), "stalls ms:", [round(one) for one in stalls],
+          "median", round(statistics.median(stalls)) if stalls else None)
+    if report["lost_or_corrupt"] or report["errors"] or report["reconnects"] == 0 or report["writes"] == 0:
+        sys.exit(f"FAILED: {name}: lost, corrupt, failed or not reconnected")
+
+
+survive("split", KILLS, [])
+survive("packed", max(3, KILLS // 4), ["--packed", "--queues", "3"])

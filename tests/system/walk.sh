@@ -108,12 +108,17 @@ eventually 60 "ssh to the guest" guest_ssh "$floating" "$work/key" true
 expect_in "address by DHCP" "$(guest_ssh "$floating" "$work/key" ip addr show)" "10.77.0.50/24"
 expect_in "DNS by DHCP" "$(guest_ssh "$floating" "$work/key" cat /etc/resolv.conf)" 203.0.113.53
 expect_in "the name by the config drive" "$(guest_ssh "$floating" "$work/key" hostname)" "$tag-vm"
+metadata=http://169.254.169.254
+expect_in "who it is, by the metadata address" \
+  "$(guest_ssh "$floating" "$work/key" wget -qO- "$metadata/openstack/latest/meta_data.json")" "$(value id server show "$tag-vm")"
+expect "its address, by the metadata address" \
+  "$(guest_ssh "$floating" "$work/key" wget -qO- "$metadata/latest/meta-data/local-ipv4")" 10.77.0.50
 guest_ssh "$floating" "$work/key" ping -c 2 -W 2 10.77.0.1 >/dev/null || die "the guest does not reach its gateway"
 guest_ssh "$floating" "$work/key" ping -c 2 -W 2 203.0.113.1 >/dev/null ||
   die "the guest does not reach the external network through the router"
 expect_in "console log" "$(os console log show "$tag-vm")" "address 10.77.0.50/24 gateway 10.77.0.1"
 
-step "Volume: create, attach, write and read in the guest, detach"
+step "Volume: create, attach, write and read in the guest, extend under it, detach"
 os volume create --size 1 "$tag-volume" >/dev/null
 eventually 30 "the volume to be available" has_status available volume show "$tag-volume"
 expect_in "volume list" "$(os volume list -f value -c Name)" "$tag-volume"
@@ -124,6 +129,8 @@ guest_ssh "$floating" "$work/key" "dd if=/dev/urandom of=/tmp/data bs=64k count=
   sudo dd if=/tmp/data of=/dev/vdb bs=64k conv=fsync 2>/dev/null && sync &&
   sudo sh -c 'echo 3 >/proc/sys/vm/drop_caches' &&
   sudo dd if=/dev/vdb bs=64k count=16 2>/dev/null | cmp - /tmp/data" || die "the volume does not give back what was written"
+os --os-volume-api-version 3.42 volume set --size 2 "$tag-volume"
+eventually 30 "the guest to see the larger disk" guest_ssh "$floating" "$work/key" grep -qx 4194304 /sys/block/vdb/size
 os server remove volume "$tag-vm" "$tag-volume"
 eventually 60 "the volume to be available again" has_status available volume show "$tag-volume"
 os volume delete "$tag-volume"

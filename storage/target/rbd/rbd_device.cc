@@ -4,6 +4,7 @@
 #include <rbd/librbd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -46,6 +47,7 @@ class RbdDevice final : public BlockDevice {
     return rbd_error(code, options_.pool + "/" + options_.image + ": " + what);
   }
   [[nodiscard]] Status connect();
+  [[nodiscard]] Status check_cluster() const;
   [[nodiscard]] Status take_lock();
   [[nodiscard]] Status watch_size();
   void follow_size();
@@ -101,8 +103,21 @@ Status RbdDevice::connect() {
   return {};
 }
 
+// Image names are the same in many clusters; a disk of the wrong one would be written to.
+Status RbdDevice::check_cluster() const {
+  if (options_.cluster.empty()) return {};
+  std::array<char, 64> fsid{};
+  if (const int code = rados_cluster_fsid(rados_, fsid.data(), fsid.size()); code < 0) {
+    return error(code, "fsid");
+  }
+  if (options_.cluster == fsid.data()) return {};
+  return conflict(options_.pool + "/" + options_.image + ": is of the cluster " + options_.cluster +
+                  ", this is " + fsid.data());
+}
+
 Status RbdDevice::open() {
   HANOK_CHECK(connect());
+  HANOK_CHECK(check_cluster());
   const int code = options_.read_only ? rbd_open_read_only(io_, options_.image.c_str(), &image_, nullptr)
                                       : rbd_open(io_, options_.image.c_str(), &image_, nullptr);
   if (code < 0) {

@@ -34,6 +34,11 @@ std::uint64_t ring_of(const VhostMessage& message) {
   }
 }
 
+bool is_packed(int vid) {
+  std::uint64_t features = 0;
+  return rte_vhost_get_negotiated_features(vid, &features) == 0 && (features & kFeaturePacked) != 0;
+}
+
 }  // namespace
 
 Session::Answer Session::refuse(const char* why) {
@@ -42,7 +47,14 @@ Session::Answer Session::refuse(const char* why) {
   return Answer::kRefused;
 }
 
+// A message that the library refuses ends the connection without after().
 Session::Answer Session::before(int vid, void* raw) {
+  const Answer answer = look_at(vid, raw);
+  at_library_ = answer == Answer::kGoOn;
+  return answer;
+}
+
+Session::Answer Session::look_at(int vid, void* raw) {
   auto& message = *static_cast<VhostMessage*>(raw);
   const std::uint64_t ring = ring_of(message);
   if (ring >= spec_.queues) return refuse("a ring beyond the device's");
@@ -57,7 +69,7 @@ Session::Answer Session::before(int vid, void* raw) {
       return configuration(message.request, raw);
     case kGetInflightFd:
     case kSetInflightFd:
-      return check_inflight(raw);
+      return check_inflight(vid, raw);
     case kSetMemTable:  // the old mapping goes away under the rings
       for (std::uint16_t each = 0; each < spec_.queues; ++each) {
         rings_[each].restart = rings_[each].running;
@@ -79,25 +91,25 @@ Session::Answer Session::before(int vid, void* raw) {
   }
 }
 
-void Session::after(int vid, const void* raw) {
+bool Session::after(int vid, const void* raw) {
+  at_library_ = false;
   const auto& message = *static_cast<const VhostMessage*>(raw);
   switch (message.request) {
     case kSetVringKick:
-      start(vid, static_cast<std::uint16_t>(message.number & kIndexMask));
-      return;
+      return start(vid, static_cast<std::uint16_t>(message.number & kIndexMask));
     case kSetMemTable:
       for (std::uint16_t each = 0; each < spec_.queues; ++each) {
-        if (std::exchange(rings_[each].restart, false)) start(vid, each);
+        if (std::exchange(rings_[each].restart, false) && !start(vid, each)) return false;
       }
-      return;
+      return true;
     case kSetVringCall:
       update_call(vid, static_cast<std::uint16_t>(message.number & kIndexMask));
-      return;
+      return true;
     case kSetInflightFd:
       record_entries_ = message.inflight.queue_size;
-      return;
+      return true;
     default:
-      return;
+      return true;
   }
 }
 
@@ -127,7 +139,7 @@ Session::Answer Session::configuration(std::uint32_t request, void* raw) {
 }
 
 // The library trusts the sizes; a record that is smaller than they say would be read beyond its end.
-Session::Answer Session::check_inflight(const void* raw) {
+Session::Answer Session::check_inflight(int vid, const void* raw) {
   const auto& message = *static_cast<const VhostMessage*>(raw);
   const auto& inflight = message.inflight;
   if (message.size != sizeof(inflight)) return refuse("an inflight message of a wrong size");
@@ -138,26 +150,32 @@ Session::Answer Session::check_inflight(const void* raw) {
     return refuse("an inflight record for a ring of a wrong size");
   }
   if (message.request == kGetInflightFd) return Answer::kGoOn;
-  const std::uint64_t of_ring = (sizeof(SplitInflightHeader) +
-                                 sizeof(SplitInflightEntry) * inflight.queue_size + kRecordAlignment - 1) /
-                                kRecordAlignment * kRecordAlignment;
+  const std::uint64_t bytes =
+      is_packed(vid) ? sizeof(PackedInflightHeader) + sizeof(PackedInflightEntry) * inflight.queue_size
+                     : sizeof(SplitInflightHeader) + sizeof(SplitInflightEntry) * inflight.queue_size;
+  const std::uint64_t of_ring = (bytes + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
   if (inflight.mmap_size < of_ring * inflight.queues) return refuse("an inflight record that is too small");
   stop_all();
   return Answer::kGoOn;
 }
 
-// The library clears the entry that the record names as last given back, without looking at the number.
+// The library looks at the entries that the record names (split: clears the one last given back; packed:
+// reads that of the used index) without looking at the numbers.
 Session::Answer Session::check_record(int vid, std::uint16_t index) {
   rte_vhost_ring_inflight inflight{};
   if (record_entries_ == 0 || rte_vhost_get_vhost_ring_inflight(vid, index, &inflight) != 0 ||
       inflight.inflight_split == nullptr) {
     return Answer::kGoOn;
   }
-  const auto* record = reinterpret_cast<const SplitInflightHeader*>(inflight.inflight_split);
-  if (record->last_given_back >= record_entries_ || record->entries > record_entries_) {
-    return refuse("an inflight record that contradicts itself");
+  bool wrong = false;
+  if (is_packed(vid)) {
+    const auto* record = reinterpret_cast<const PackedInflightHeader*>(inflight.inflight_packed);
+    wrong = record->position.old_used >= record_entries_ || record->entries > record_entries_;
+  } else {
+    const auto* record = reinterpret_cast<const SplitInflightHeader*>(inflight.inflight_split);
+    wrong = record->last_given_back >= record_entries_ || record->entries > record_entries_;
   }
-  return Answer::kGoOn;
+  return wrong ? refuse("an inflight record that contradicts itself") : Answer::kGoOn;
 }
 
 }  // namespace hanok::storage::target

@@ -19,6 +19,31 @@ constexpr std::chrono::milliseconds kClosePause{1};
 int copy_of(int fd) {
   return fd >= 0 ? dup(fd) : -1;
 }
+// `inflight` without a record: empty. `base` as SET_VRING_BASE gave it.
+std::unique_ptr<Ring> ring_of(const rte_vhost_vring& vring, const rte_vhost_ring_inflight& inflight,
+                              std::uint64_t features, std::uint16_t base) {
+  const auto fill = [&](auto layout) {
+    layout.descriptors = vring.desc;
+    layout.size = vring.size;
+    layout.next_available = base;
+    layout.event_index = (features & kFeatureEventIndex) != 0;
+    layout.indirect = (features & kFeatureIndirect) != 0;
+    return layout;
+  };
+  if ((features & kFeaturePacked) != 0) {
+    auto layout = fill(PackedLayout{});
+    layout.driver_event = vring.driver_event;
+    layout.device_event = vring.device_event;
+    layout.inflight = reinterpret_cast<PackedInflightHeader*>(inflight.inflight_packed);
+    return std::make_unique<PackedRing>(layout);
+  }
+  auto layout = fill(SplitLayout{});
+  layout.available = vring.avail;
+  layout.used = vring.used;
+  layout.inflight = reinterpret_cast<SplitInflightHeader*>(inflight.inflight_split);
+  return std::make_unique<SplitRing>(layout);
+}
+
 void close_fd(int& fd) {
   if (fd >= 0) ::close(fd);
   fd = -1;
@@ -84,6 +109,7 @@ void Session::disconnect(int vid) {
     if (vid_.load() != vid) return;
     vid_ = -1;
   }
+  if (std::exchange(at_library_, false)) static_cast<void>(refuse("the vhost library refuses its message"));
   stop_all();
   memory_ = GuestMemory();
   spdlog::info("{}: the front end is gone", spec_.name());
@@ -101,6 +127,7 @@ void Session::update_memory(int vid) {
   for (std::uint32_t i = 0; i < table->nregions; ++i) {
     const rte_vhost_mem_region& region = table->regions[i];
     regions.push_back(
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the library gives addresses as numbers
         {region.guest_phys_addr, region.size, reinterpret_cast<std::byte*>(region.host_user_addr)});
   }
   std::free(table);
@@ -108,37 +135,31 @@ void Session::update_memory(int vid) {
 }
 
 // The addresses are known from the kick on; other rings need not be there (firmware uses one).
-void Session::start(int vid, std::uint16_t index) {
+bool Session::start(int vid, std::uint16_t index) {
   stop(index);
   rte_vhost_vring vring{};
   std::uint64_t features = 0;
   if (rte_vhost_get_vhost_vring(vid, index, &vring) != 0 || vring.desc == nullptr || vring.avail == nullptr ||
       vring.used == nullptr || rte_vhost_get_negotiated_features(vid, &features) != 0) {
     static_cast<void>(refuse("a kick before the ring's addresses"));
-    return;
+    return false;
   }
-  SplitLayout layout;
-  layout.descriptors = vring.desc;
-  layout.available = vring.avail;
-  layout.used = vring.used;
-  layout.size = vring.size;
-  layout.event_index = (features & kFeatureEventIndex) != 0;
-  layout.indirect = (features & kFeatureIndirect) != 0;
   rte_vhost_ring_inflight inflight{};
   if (record_entries_ != 0 && rte_vhost_get_vhost_ring_inflight(vid, index, &inflight) == 0) {
     if (vring.size > record_entries_) {
       static_cast<void>(refuse("a ring larger than its inflight record"));
-      return;
+      return false;
     }
-    layout.inflight = reinterpret_cast<SplitInflightHeader*>(inflight.inflight_split);
   }
+  std::uint16_t available = 0;
   std::uint16_t used = 0;
-  if (rte_vhost_get_vring_base(vid, index, &layout.next_available, &used) != 0) return;
+  if (rte_vhost_get_vring_base(vid, index, &available, &used) != 0) return false;
   update_memory(vid);
   RingEnds& ends = rings_[index];
   ends.kick_fd = copy_of(vring.kickfd);
   ends.call_fd = copy_of(vring.callfd);
-  auto queue = std::make_unique<BlkQueue>(core_, std::make_unique<SplitRing>(layout), &memory_, ends.call_fd);
+  auto queue = std::make_unique<BlkQueue>(core_, ring_of(vring, inflight, features, available), &memory_,
+                                          ends.call_fd);
   queue->set_kicked(ends.kick_fd >= 0);
   poller_.run([&] {
     if (ends.kick_fd >= 0) poller_.watch(ends.kick_fd);
@@ -149,6 +170,7 @@ void Session::start(int vid, std::uint16_t index) {
   });
   ends.running = true;
   ++running_;
+  return true;
 }
 
 void Session::stop(std::uint16_t index) {

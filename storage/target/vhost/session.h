@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "storage/target/config_space.h"
+#include "storage/target/packed_ring.h"
 #include "storage/target/poller.h"
 #include "storage/target/split_ring.h"
 #include "storage/target/target.h"
@@ -29,7 +30,7 @@ class Session {
   enum class Answer { kGoOn, kDone, kReply, kRefused };
   // Before the library handles a message, and after. `message` is the library's.
   [[nodiscard]] Answer before(int vid, void* message);
-  void after(int vid, const void* message);
+  [[nodiscard]] bool after(int vid, const void* message);  // false: refused
 
   // Any thread.
   [[nodiscard]] Json status() const;
@@ -46,10 +47,11 @@ class Session {
   };
 
   [[nodiscard]] Answer refuse(const char* why);
+  [[nodiscard]] Answer look_at(int vid, void* message);
   [[nodiscard]] Answer configuration(std::uint32_t request, void* message);
-  [[nodiscard]] Answer check_inflight(const void* message);
+  [[nodiscard]] Answer check_inflight(int vid, const void* message);
   [[nodiscard]] Answer check_record(int vid, std::uint16_t index);
-  void start(int vid, std::uint16_t index);
+  [[nodiscard]] bool start(int vid, std::uint16_t index);  // false: refused
   void stop(std::uint16_t index);
   void stop_all();
   void drain(int vid, std::uint16_t index);
@@ -67,7 +69,8 @@ class Session {
   std::uint16_t record_entries_ = 0;  // of each queue, as the front end said
   bool writeback_ = false;            // what the guest asked for
   bool closed_ = false;
-  std::mutex connection_;  // held while vid_ changes, and while a message is sent to it
+  bool at_library_ = false;  // it has a message that before() let pass and after() has not seen
+  std::mutex connection_;    // held while vid_ changes, and while a message is sent to it
   std::atomic<int> vid_{-1};
   std::atomic<unsigned> running_{0};
   Counter connections_, protocol_errors_, undrained_;

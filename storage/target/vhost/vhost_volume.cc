@@ -52,8 +52,9 @@ rte_vhost_msg_result on_before(int vid, void* message) {
 }
 
 rte_vhost_msg_result on_after(int vid, void* message) {
-  if (const auto session = session_of(vid); session != nullptr) session->after(vid, message);
-  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+  const auto session = session_of(vid);
+  const bool fine = session == nullptr || session->after(vid, message);
+  return fine ? RTE_VHOST_MSG_RESULT_NOT_HANDLED : RTE_VHOST_MSG_RESULT_ERR;
 }
 
 const rte_vhost_user_extern_ops kMessages = {on_before, on_after};

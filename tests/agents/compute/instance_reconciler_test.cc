@@ -363,6 +363,20 @@ TEST_F(InstanceReconcilerTest, WhatIsNotWantedHereGoesButItsDiskStays) {
   EXPECT_TRUE(store_.info(kDisk).ok());
 }
 
+TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsReleasedWhenItsGuestIsNotWantedHere) {
+  attach_volume(true, "vhost-user");
+  settle();
+  ASSERT_EQ(target_.served.size(), 1U);
+  object_ = nullptr;
+  target_.answers = false;
+  EXPECT_FALSE(apply_once().ok());
+  target_.answers = true;
+  restart();
+  ASSERT_TRUE(apply_once().ok());
+  EXPECT_TRUE(target_.served.empty());
+  EXPECT_TRUE(hypervisor_.domains.empty());
+}
+
 TEST_F(InstanceReconcilerTest, AFaultIsReportedOnlyWhenTryingDidNotHelp) {
   store_.fail_after(0);
   EXPECT_FALSE(apply_once(0).ok());

@@ -146,6 +146,20 @@ TEST(CreateVolume, ClonesAVolumeAndLeavesNoSnapshotBehind) {
       [](BlockStore& store) { expect_volume(store, "data", 4); });
 }
 
+// What RBD's clone leaves when its maker dies early: an image of the right size, without a parent.
+TEST(CreateVolume, HalfACloneIsMadeAgainAndGoesWithItsVolume) {
+  MemoryStore store;
+  prepare(store);
+  const VolumeSource source{VolumeSource::Type::kSnapshot, kParent, "s1", ""};
+  ASSERT_OK(store.create(partial_image(kVolume), 4));
+  ASSERT_OK(create(store, source, 4));
+  expect_volume(store, "data", 4);
+  EXPECT_FALSE(has(store, partial_image(kVolume)));
+  ASSERT_OK(store.create(partial_image(kVolume), 4));
+  ASSERT_OK(delete_volume(store, kVolume, source));
+  EXPECT_FALSE(has(store, partial_image(kVolume)));
+}
+
 TEST(CreateVolume, MissingSourceIsNotFound) {
   MemoryStore store;
   const VolumeSource source{VolumeSource::Type::kSnapshot, kParent, "s1", ""};

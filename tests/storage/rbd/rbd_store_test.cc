@@ -89,6 +89,34 @@ TEST_F(RbdStore, LimitsHoldAtOnceForWhoeverHasTheImageOpen) {
 }
 
 // What other hands left in the trash goes, once it has no clones.
+TEST_F(RbdStore, MakesImagesInPlaceOfWhatADeadClientLeftHalfMade) {
+  const auto rbd = [this](const std::string& program) {
+    return program + " --conf " + conf_ + " --id " + client_ + " -p volumes ";
+  };
+  const auto lose_header = [&](const ImageRef& image) {
+    const std::string id = rbd("rbd") + "info " + image.name + " | sed -n 's/.*id: //p' | head -1";
+    return run_program({"sh", "-c", rbd("rados") + "rm rbd_header.$(" + id + ")"}, 60);
+  };
+  const ImageRef parent{"volumes", tag_ + "-parent"};
+  const ImageRef image{"volumes", tag_ + "-half"};
+  ASSERT_OK(store_->create(parent, kMib));
+  ASSERT_OK(store_->create_snapshot({parent, "s"}));
+  ASSERT_OK(store_->create(image, kMib));
+  ASSERT_OK(lose_header(image));
+  EXPECT_EQ(store_->info(image).error().code, ErrorCode::kNotFound);
+  ASSERT_OK(store_->clone({parent, "s"}, image));
+  EXPECT_TRUE(store_->info(image)->parent);
+  ASSERT_OK(store_->remove(image));
+  ASSERT_OK(store_->create(image, kMib));
+  ASSERT_OK(lose_header(image));
+  ASSERT_OK(store_->create(image, 2 * kMib));
+  EXPECT_EQ(store_->info(image)->size_bytes, 2 * kMib);
+  EXPECT_EQ(store_->create(image, kMib).error().code, ErrorCode::kConflict);  // whole ones are left alone
+  EXPECT_EQ(store_->info(image)->size_bytes, 2 * kMib);
+  ASSERT_OK(store_->remove(image));
+  ASSERT_OK(store_->remove(parent));
+}
+
 TEST_F(RbdStore, EmptiesTheTrash) {
   const std::string rbd = "rbd --conf " + conf_ + " --id " + client_ + " ";
   const auto shell = [&](const std::string& command) { return run_program({"sh", "-c", command}, 60); };

@@ -27,9 +27,10 @@ enum : std::uint32_t {
   kSetProtocolFeatures = 16,
 };
 constexpr std::uint32_t kVersion = 1;
-constexpr std::uint64_t kProtocol = (1U << 9U) /* CONFIG */ | (1U << 12U) /* INFLIGHT_SHMFD */;
-constexpr std::uint64_t kWanted = kFeatureVersion1 | kFeatureEventIndex | kFeatureIndirect |
-                                  kFeatureProtocol | feature(9) | feature(13) | feature(14);
+constexpr std::uint64_t kProtocol =
+    (1U << 0U) /* MQ */ | (1U << 9U) /* CONFIG */ | (1U << 12U) /* INFLIGHT_SHMFD */;
+constexpr std::uint64_t kWanted =
+    kFeatureVersion1 | kFeatureIndirect | kFeatureProtocol | feature(9) | feature(13) | feature(14);
 constexpr std::uint64_t kStatus = 16;  // offsets in a slot
 constexpr std::uint64_t kRange = 32;
 constexpr std::uint64_t kTable = 512;
@@ -63,23 +64,32 @@ Error failed(const char* what) {
 
 FrontEnd::FrontEnd(const Options& options) : options_(options) {
   size_ = static_cast<std::uint16_t>(std::bit_ceil(std::max<unsigned>(options.depth, 2)));
-  slots_at_ = (RingPlace::bytes(size_) + 8191) & ~4095ULL;
+  const std::uint64_t ring_bytes = (RingPlace::bytes(size_) + 8191) & ~4095ULL;
+  slots_at_ = ring_bytes * options.queues;
   memory_bytes_ = (slots_at_ + options.depth * (kSlotHead_bytes + options.slot_bytes) + 4095) & ~4095ULL;
   memory_fd_ = memfd_create("guest", MFD_CLOEXEC);
   HANOK_ASSERT(memory_fd_ >= 0 && ftruncate(memory_fd_, static_cast<off_t>(memory_bytes_)) == 0);
   void* memory = mmap(nullptr, memory_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd_, 0);
   HANOK_ASSERT(memory != MAP_FAILED);
   memory_ = static_cast<std::byte*>(memory);
-  kick_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  call_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  place_ = RingPlace::at(memory_, 0, size_, true);
-  driver_ = split_driver(place_);
+  queues_.resize(options.queues);
+  for (std::uint16_t i = 0; i < options.queues; ++i) {
+    Queue& queue = queues_[i];
+    queue.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    queue.call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    queue.place = RingPlace::at(memory_, ring_bytes * i, size_, options.event_index);
+    queue.driver = options.packed ? packed_driver(queue.place) : split_driver(queue.place);
+  }
 }
 
 FrontEnd::~FrontEnd() {
   disconnect();
   munmap(memory_, memory_bytes_);
-  for (const int fd : {memory_fd_, record_fd_, kick_fd_, call_fd_}) {
+  for (const Queue& queue : queues_) {
+    close(queue.kick_fd);
+    close(queue.call_fd);
+  }
+  for (const int fd : {memory_fd_, record_fd_}) {
     if (fd >= 0) close(fd);
   }
 }
@@ -150,7 +160,7 @@ Status FrontEnd::connect() {
   } else {
     outcome = negotiate();
     if (outcome.ok() && options_.inflight) outcome = set_up_record();
-    if (outcome.ok()) outcome = start_ring();
+    if (outcome.ok()) outcome = start_rings();
   }
   if (!outcome.ok()) disconnect();
   return outcome;
@@ -160,7 +170,10 @@ Status FrontEnd::negotiate() {
   std::uint64_t features = 0;
   HANOK_CHECK(send(kSetOwner, nullptr, 0));
   HANOK_CHECK(ask(kGetFeatures, &features, sizeof(features)));
-  features &= kWanted;
+  features &= kWanted | (options_.packed ? kFeaturePacked : 0) |
+              (options_.event_index ? kFeatureEventIndex : 0) |
+              (options_.queues > 1 ? kFeatureMultiQueue : 0);
+  if (options_.packed && (features & kFeaturePacked) == 0) return unavailable("no packed rings");
   std::uint64_t protocol = 0;
   HANOK_CHECK(ask(kGetProtocolFeatures, &protocol, sizeof(protocol)));
   protocol &= kProtocol;
@@ -171,40 +184,49 @@ Status FrontEnd::negotiate() {
     BlkConfig values{};
   } config;
   HANOK_CHECK(ask(kGetConfig, &config, sizeof(config)));
+  if (config.values.queues < options_.queues) return unavailable("not so many rings");
   capacity_bytes_ = config.values.capacity_sectors * kSectorBytes;
   options_.inflight = options_.inflight && (protocol & (1U << 12U)) != 0;
   return {};
 }
 
 Status FrontEnd::set_up_record() {
-  Inflight inflight{record_bytes_, record_offset_, 1, size_, 0};
+  Inflight inflight{record_bytes_, record_offset_, options_.queues, size_, 0};
   if (record_fd_ < 0) {
     HANOK_CHECK(ask(kGetInflightFd, &inflight, sizeof(inflight), &record_fd_));
     record_bytes_ = inflight.size;
     record_offset_ = inflight.offset;
-    inflight.queues = 1;
+    inflight.queues = options_.queues;
     inflight.queue_size = size_;
   }
   return send(kSetInflightFd, &inflight, sizeof(inflight), record_fd_);
 }
 
-Status FrontEnd::start_ring() {
+Status FrontEnd::start_rings() {
   const auto user = reinterpret_cast<std::uint64_t>(memory_);
   const MemoryTable table{1, 0, kGuestBase, memory_bytes_, user, 0};
   HANOK_CHECK(send(kSetMemTable, &table, sizeof(table), memory_fd_));
-  const State size{0, size_};
+  for (std::uint16_t i = 0; i < options_.queues; ++i) HANOK_CHECK(start_ring(i));
+  return {};
+}
+
+Status FrontEnd::start_ring(std::uint16_t index) {
+  const Queue& queue = queues_[index];
+  const auto user = reinterpret_cast<std::uint64_t>(memory_);
+  const State size{index, size_};
   HANOK_CHECK(send(kSetVringNum, &size, sizeof(size)));
-  const State base{0, driver_->base()};
+  const State base{index, queue.driver->base()};
   HANOK_CHECK(send(kSetVringBase, &base, sizeof(base)));
-  const Addresses addresses{0, 0, user + place_.descriptors, user + place_.used, user + place_.available, 0};
+  const RingPlace& place = queue.place;
+  const Addresses addresses{index, 0, user + place.descriptors, user + place.used, user + place.available, 0};
   HANOK_CHECK(send(kSetVringAddr, &addresses, sizeof(addresses)));
-  const std::uint64_t ring = 0;
-  HANOK_CHECK(send(kSetVringCall, &ring, sizeof(ring), call_fd_));
-  HANOK_CHECK(send(kSetVringKick, &ring, sizeof(ring), kick_fd_));
-  const State enabled{0, 1};
+  const std::uint64_t ring = index;
+  HANOK_CHECK(send(kSetVringCall, &ring, sizeof(ring), queue.call_fd));
+  HANOK_CHECK(send(kSetVringKick, &ring, sizeof(ring), queue.kick_fd));
+  const State enabled{index, 1};
   HANOK_CHECK(send(kSetVringEnable, &enabled, sizeof(enabled)));
   const std::uint64_t one = 1;  // what was made available while nobody listened
-  static_cast<void>(!write(kick_fd_, &one, sizeof(one)));
+  static_cast<void>(!write(queue.kick_fd, &one, sizeof(one)));
   return {};
 }
 
@@ -227,30 +249,39 @@ void FrontEnd::submit(std::uint16_t slot, RequestType type, std::uint64_t offset
     segments.push_back({guest + kSlotHead_bytes, length, type == RequestType::kRead});
   }
   segments.push_back({guest + kStatus, 1, true});
-  HANOK_ASSERT(driver_->add(segments, slot, guest + kTable));
+  HANOK_ASSERT(queue_of(slot).driver->add(segments, slot, guest + kTable));
 }
 
 void FrontEnd::kick() {
   const std::uint64_t one = 1;
-  if (driver_->needs_kick()) static_cast<void>(!write(kick_fd_, &one, sizeof(one)));
+  for (const Queue& queue : queues_) {
+    if (queue.driver->needs_kick()) static_cast<void>(!write(queue.kick_fd, &one, sizeof(one)));
+  }
 }
 
 bool FrontEnd::collect(std::chrono::milliseconds wait, const std::function<void(Done)>& done) {
   bool any = false;
   const auto take = [&] {
-    while (const auto used = driver_->take_used()) {
-      any = true;
-      done({used->token, static_cast<std::uint8_t>(memory_[slot_at(used->token) + kStatus])});
+    for (const Queue& queue : queues_) {
+      while (const auto used = queue.driver->take_used()) {
+        any = true;
+        done({used->token, static_cast<std::uint8_t>(memory_[slot_at(used->token) + kStatus])});
+      }
     }
   };
   take();
   if (any) return true;
-  if (!driver_->enable_calls()) {
-    std::array<pollfd, 2> waits = {pollfd{call_fd_, POLLIN, 0}, pollfd{socket_, POLLIN | POLLRDHUP, 0}};
+  bool ready = false;
+  for (const Queue& queue : queues_) ready = queue.driver->enable_calls() || ready;
+  if (!ready) {
+    std::vector<pollfd> waits = {{socket_, POLLIN | POLLRDHUP, 0}};
+    for (const Queue& queue : queues_) waits.push_back({queue.call_fd, POLLIN, 0});
     poll(waits.data(), waits.size(), static_cast<int>(wait.count()));
     std::uint64_t ignored = 0;
-    if (waits[0].revents != 0) static_cast<void>(!read(call_fd_, &ignored, sizeof(ignored)));
-    if (waits[1].revents != 0) {
+    for (std::size_t i = 1; i < waits.size(); ++i) {
+      if (waits[i].revents != 0) static_cast<void>(!read(waits[i].fd, &ignored, sizeof(ignored)));
+    }
+    if (waits[0].revents != 0) {
       take();
       disconnect();
       return false;

@@ -1,5 +1,5 @@
 #pragma once
-// A vhost-user-blk front end with one ring, as a virtual machine monitor and its guest together: for tests
+// A vhost-user-blk front end, as a virtual machine monitor and its guest together: for tests
 // and measurements. It keeps memory and inflight record over the back end's death and connects again. One
 // thread.
 
@@ -25,9 +25,12 @@ class FrontEnd {
   static constexpr std::uint64_t kSlotHead_bytes = 4096;  // header, status, indirect table; data behind it
   struct Options {
     std::string socket;
-    std::uint16_t depth = 32;  // slots; the ring is the next power of two
+    std::uint16_t depth = 32;  // slots; a ring is the next power of two
+    std::uint16_t queues = 1;  // slot N is on ring N modulo this
     std::uint32_t slot_bytes = 4096;
     bool inflight = true;
+    bool event_index = true;
+    bool packed = false;  // the ring's layout; an error when the back end has not got it
   };
   explicit FrontEnd(const Options& options);
   ~FrontEnd();
@@ -54,18 +57,24 @@ class FrontEnd {
   [[nodiscard]] std::uint64_t slot_at(std::uint16_t slot) const;
   [[nodiscard]] Status negotiate();
   [[nodiscard]] Status set_up_record();
-  [[nodiscard]] Status start_ring();
+  [[nodiscard]] Status start_rings();
+  [[nodiscard]] Status start_ring(std::uint16_t index);
+  struct Queue {
+    int kick_fd = -1, call_fd = -1;
+    RingPlace place;
+    std::unique_ptr<RingDriver> driver;
+  };
+  [[nodiscard]] Queue& queue_of(std::uint16_t slot) { return queues_[slot % queues_.size()]; }
   [[nodiscard]] Status send(std::uint32_t request, const void* payload, std::uint32_t size, int fd = -1);
   [[nodiscard]] Status ask(std::uint32_t request, void* payload, std::uint32_t size, int* fd = nullptr);
 
   Options options_;
   std::uint16_t size_ = 0;
   std::uint64_t memory_bytes_ = 0, slots_at_ = 0, capacity_bytes_ = 0;
-  int memory_fd_ = -1, record_fd_ = -1, kick_fd_ = -1, call_fd_ = -1, socket_ = -1;
+  int memory_fd_ = -1, record_fd_ = -1, socket_ = -1;
   std::uint64_t record_bytes_ = 0, record_offset_ = 0;
   std::byte* memory_ = nullptr;
-  RingPlace place_;
-  std::unique_ptr<RingDriver> driver_;
+  std::vector<Queue> queues_;
 };
 
 }  // namespace hanok::storage::target::testing

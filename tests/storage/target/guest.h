@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "storage/target/packed_ring.h"
 #include "storage/target/split_ring.h"
 #include "tests/storage/target/ring_driver.h"
 
@@ -16,13 +17,13 @@ class Guest {
   static constexpr std::uint64_t kData = 0x100000;  // offset of the first slot
   static constexpr std::uint64_t kSlot_bytes = 0x10000;
 
-  explicit Guest(std::uint16_t size = 8, bool event_index = false)
+  explicit Guest(std::uint16_t size = 8, bool event_index = false, bool packed = false)
       : memory_(static_cast<std::byte*>(std::aligned_alloc(4096, kMemory_bytes))),
-        inflight_(16 + 16ULL * size, std::byte{0}),
+        inflight_(packed ? 32 + 32ULL * size : 16 + 16ULL * size, std::byte{0}),
         place(RingPlace::at(memory_.get(), 0, size, event_index)) {
     std::memset(memory_.get(), 0, kMemory_bytes);
     table = GuestMemory({{kGuestBase, kMemory_bytes, memory_.get()}});
-    driver = split_driver(place);
+    driver = packed ? packed_driver(place) : split_driver(place);
   }
 
   [[nodiscard]] SplitLayout layout(bool with_record = true) {
@@ -35,6 +36,18 @@ class Guest {
     out.event_index = place.event_index;
     return out;
   }
+  [[nodiscard]] PackedLayout packed_layout(bool with_record = true) {
+    PackedLayout out;
+    out.descriptors = at(place.descriptors);
+    out.driver_event = at(place.available);
+    out.device_event = at(place.used);
+    out.inflight = with_record ? reinterpret_cast<PackedInflightHeader*>(inflight_.data()) : nullptr;
+    out.size = place.size;
+    out.next_available = 0x8000;
+    out.event_index = place.event_index;
+    return out;
+  }
+  [[nodiscard]] std::vector<std::byte>& record_bytes() { return inflight_; }
   [[nodiscard]] SplitInflightHeader& record() {
     return *reinterpret_cast<SplitInflightHeader*>(inflight_.data());
   }

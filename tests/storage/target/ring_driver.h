@@ -37,7 +37,7 @@ class RingDriver {
 
 struct RingPlace {  // offsets in the guest's memory, of `memory`
   std::byte* memory = nullptr;
-  std::uint64_t descriptors = 0, available = 0, used = 0;
+  std::uint64_t descriptors = 0, available = 0, used = 0;  // packed: the driver's and the device's events
   std::uint16_t size = 0;
   bool event_index = false;
   static std::uint64_t bytes(std::uint16_t size) {
@@ -47,5 +47,6 @@ struct RingPlace {  // offsets in the guest's memory, of `memory`
 };
 
 [[nodiscard]] std::unique_ptr<RingDriver> split_driver(const RingPlace& place);
+[[nodiscard]] std::unique_ptr<RingDriver> packed_driver(const RingPlace& place);
 
 }  // namespace hanok::storage::target::testing

@@ -1,0 +1,22 @@
+#pragma once
+// What the kinds of the volume service share: kinds.cc has volumes and snapshots, kinds_backup.cc backups.
+
+#include <optional>
+#include <string>
+
+#include "control/bus/bus.h"
+
+namespace hanok::volume {
+
+// One host does the work on volumes, so that two never do the same: the first by name of those alive.
+[[nodiscard]] Result<std::optional<std::string>> volume_host(store::Tx& tx);
+[[nodiscard]] std::string deadline_cause(const std::optional<std::string>& last_error);
+// The cause of what is tried again: kept for the day that its deadline passes; wakes nobody.
+[[nodiscard]] Status note_error(store::Tx& tx, const char* table, const std::string& id,
+                                const std::string& why);
+
+// kinds_backup.cc
+[[nodiscard]] bus::Kind backup_kind();
+[[nodiscard]] Status expire_backups(store::Tx& tx, std::int64_t now_us);
+
+}  // namespace hanok::volume
