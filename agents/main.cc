@@ -192,7 +192,8 @@ void wire_compute(const Config& config, Parts& parts) {
   DomainSettings domains{config.virt_type == "kvm", config.state_dir, config.ceph_conf, config.ceph_client,
                          config.ceph_secret_uuid};
   parts.hypervisor = libvirt_hypervisor(config.libvirt_uri, domains);
-  InstanceSettings settings{config.state_dir, config.run_dir + "/vhost", config.shutdown_wait_s * 1'000'000};
+  InstanceSettings settings{config.state_dir, config.run_dir + "/vhost", config.shutdown_wait_s * 1'000'000,
+                            config.virt_type == "kvm"};
   const std::string socket =
       config.storage_socket.empty() ? config.run_dir + "/storage.sock" : config.storage_socket;
   // A connection each: calls come from several workers, and an image may take long to open.

@@ -17,6 +17,14 @@ Result<storage::ImageRef> read_image(const Json& object) {
   return storage::ImageRef{pool, name};
 }
 
+// Whether a disk reaches its guest by hanok-storage; else by QEMU's own RBD driver.
+Result<bool> read_vhost_user(const Json& object, const std::string& where) {
+  HANOK_TRY(transport, get_string(object, "transport"));
+  if (transport == "vhost-user") return true;
+  if (transport.value_or("rbd") == "rbd") return false;
+  return bad_request(where + ": transport must be rbd or vhost-user, not " + *transport);
+}
+
 Result<std::optional<RootDisk>> read_root(const Json& object) {
   HANOK_TRY(root, need_object(object, "root"));
   HANOK_TRY(type, need_string(*root, "type"));
@@ -29,8 +37,9 @@ Result<std::optional<RootDisk>> read_root(const Json& object) {
   HANOK_TRY(format, get_string(*image, "format"));
   HANOK_TRY(target, read_image(*disk));
   HANOK_TRY(size, get_int(*root, "size_gib"));
+  HANOK_TRY(vhost_user, read_vhost_user(*root, "root"));
   return std::optional<RootDisk>{
-      RootDisk{{source, snapshot}, format.value_or("raw"), target, size.value_or(0)}};
+      RootDisk{{source, snapshot}, format.value_or("raw"), target, size.value_or(0), vhost_user}};
 }
 
 Result<std::vector<NicSpec>> read_nics(const Json& object, const std::string& socket_dir) {
@@ -58,10 +67,7 @@ Status read_volumes(const Json& object, const std::string& socket_dir, Instance&
     HANOK_TRY(device, get_string(volume, "device"));
     HANOK_TRY(boot_index, get_int(volume, "boot_index"));
     HANOK_TRY(size, get_int(volume, "size_gib"));
-    HANOK_TRY(transport, get_string(volume, "transport"));
-    const bool vhost_user = transport == "vhost-user";
-    if (!vhost_user && transport.value_or("rbd") != "rbd")
-      return bad_request("volumes: transport must be rbd or vhost-user, not " + *transport);
+    HANOK_TRY(vhost_user, read_vhost_user(volume, "volumes"));
     std::string name = device.value_or("");
     if (name.starts_with("/dev/")) name.erase(0, 5);
     (attached.value_or(true) ? out.volumes : out.leaving)
@@ -129,6 +135,7 @@ Result<Instance> read_instance(const std::string& id, const Json& object, const 
   HANOK_TRY(root, read_root(object));
   HANOK_TRY(nics, read_nics(object, socket_dir));
   out.root = std::move(root);
+  out.root_socket = disk_socket(socket_dir, id);
   out.nics = std::move(nics);
   HANOK_CHECK(read_volumes(object, socket_dir, out));
   HANOK_CHECK(read_serials(object, out));
@@ -136,10 +143,22 @@ Result<Instance> read_instance(const std::string& id, const Json& object, const 
   return out;
 }
 
+void boot_by_qemu(Instance& instance) {
+  if (instance.root) instance.root->vhost_user = false;
+  for (auto& volume : instance.volumes) {
+    if (volume.boot_order > 0 && !instance.root) volume.socket.clear();
+  }
+}
+
 std::vector<DiskSpec> disks_of(const Instance& instance) {
   std::vector<DiskSpec> out;
   if (instance.root) {
-    out.push_back({instance.id, instance.root->disk.pool, instance.root->disk.name, "vda", 1});
+    out.push_back({.serial = instance.id,
+                   .pool = instance.root->disk.pool,
+                   .image = instance.root->disk.name,
+                   .device = "vda",
+                   .boot_order = 1,
+                   .socket = instance.root->vhost_user ? instance.root_socket : std::string{}});
   }
   std::vector<DiskSpec> volumes = instance.volumes;
   std::stable_sort(volumes.begin(), volumes.end(),

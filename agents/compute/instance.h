@@ -18,12 +18,14 @@ struct RootDisk {
   std::string format;  // raw, qcow2, ...
   storage::ImageRef disk;
   std::int64_t size_gib = 0;  // 0: as large as the image
+  bool vhost_user = false;    // by hanok-storage; else by QEMU's own RBD driver
 };
 
 struct Instance {
   std::string id, power, request_id;
   int vcpus = 1;
   std::int64_t ram_mib = 64, deadline_us = 0;
+  std::string root_socket;       // of hanok-storage, for its root disk if that is served there
   std::optional<RootDisk> root;  // none: boots from a volume
   std::vector<NicSpec> nics;
   std::vector<DiskSpec> volumes;  // that shall be attached; serial = volume id
@@ -39,6 +41,8 @@ struct Instance {
 // `socket_dir`: where the vhost-user sockets of NICs live.
 [[nodiscard]] Result<Instance> read_instance(const std::string& id, const Json& object,
                                              const std::string& socket_dir);
+// The disks that the guest boots from come by QEMU's own driver, whatever was wanted.
+void boot_by_qemu(Instance& instance);
 // All disks: the root disk as vda, then the volumes, each with a device name of its own.
 [[nodiscard]] std::vector<DiskSpec> disks_of(const Instance& instance);
 [[nodiscard]] std::string disk_socket(const std::string& socket_dir, const std::string& volume_id);

@@ -71,8 +71,16 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
 
 // Before the guest starts: its firmware may boot from one of them.
 Status InstanceReconciler::serve_disks(const Instance& wanted) {
-  for (const auto& disk : wanted.volumes) HANOK_CHECK(exports_.serve(disk));
+  for (const auto& disk : disks_of(wanted)) HANOK_CHECK(exports_.serve(disk));
   return {};
+}
+
+// Of a guest that is off. Served or not: another flavor may have said otherwise when it was started.
+Status InstanceReconciler::release_root(const Instance& wanted) {
+  if (!wanted.root) return {};
+  const Status released = exports_.release_socket(wanted.root_socket);
+  const bool nobody = !released.ok() && released.error().code == ErrorCode::kUnavailable;
+  return nobody && !wanted.root->vhost_user ? Status{} : released;
 }
 
 // What the guest no longer has, as `view` shows it, is served no longer.

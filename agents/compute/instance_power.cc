@@ -53,6 +53,7 @@ Result<InstanceReconciler::Wait> InstanceReconciler::reboot(const Instance& want
   HANOK_TRY(wait, shut_down(wanted.id, view, wanted.hard_reboot));
   if (wait) return wait;
   if (view.state == DomainState::kSaved) HANOK_CHECK(hypervisor_.drop_saved(wanted.id));
+  HANOK_CHECK(release_root(wanted));
   if (wanted.root) HANOK_CHECK(disks_.grow(*wanted.root));
   HANOK_CHECK(files_.prepare(wanted.id));
   HANOK_CHECK(define(wanted));

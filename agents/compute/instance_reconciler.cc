@@ -48,6 +48,7 @@ Result<Outcome> InstanceReconciler::apply(const Task& task) {
     spdlog::error("[-] instance {}: {}", task.id, wanted.error().message);
     return Outcome{fault(task, wanted.error().message)};
   }
+  if (!settings_.boots_from_vhost_user) boot_by_qemu(*wanted);
   if (wants_deletion(task.object)) {
     HANOK_CHECK(remove(task.id, *wanted));
     spdlog::info("[{}] instance {} deleted", wanted->request_id, task.id);
@@ -95,6 +96,7 @@ Result<DomainView> InstanceReconciler::ensure_defined(const Instance& wanted) {
   if (found && found->marks.rebuild_serial < wanted.rebuild_serial) {
     // The disk goes before the domain, whose mark says that a rebuild is still to be done.
     if (found->live) HANOK_CHECK(hypervisor_.destroy(wanted.id));
+    HANOK_CHECK(release_root(wanted));
     if (wanted.root) HANOK_CHECK(disks_.remove(wanted.root->disk));
     HANOK_CHECK(hypervisor_.undefine(wanted.id));
     found.reset();
@@ -145,7 +147,7 @@ Status InstanceReconciler::release_defined(const std::string& id) {
   HANOK_TRY(found, hypervisor_.look(id));
   if (!found) return {};
   for (const auto& serial : found->defined.disks) {
-    if (serial != id) HANOK_CHECK(exports_.release_socket(disk_socket(settings_.socket_dir, serial)));
+    HANOK_CHECK(exports_.release_socket(disk_socket(settings_.socket_dir, serial)));
   }
   return {};
 }
@@ -155,6 +157,7 @@ Status InstanceReconciler::remove(const std::string& id, const std::optional<Ins
   if (wanted) {
     HANOK_CHECK(release_disks(wanted->volumes, {}));
     HANOK_CHECK(release_disks(wanted->leaving, {}));
+    HANOK_CHECK(release_root(*wanted));
   } else {
     HANOK_CHECK(release_defined(id));
   }

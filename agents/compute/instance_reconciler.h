@@ -20,6 +20,7 @@ struct InstanceSettings {
   std::string state_dir;                       // guests' files are in $state_dir/instances
   std::string socket_dir;                      // vhost-user sockets
   std::int64_t shutdown_wait_us = 30'000'000;  // after the power button, before the plug is pulled
+  bool boots_from_vhost_user = true;           // false under TCG: decision 0009
 };
 
 class InstanceReconciler final : public Reconciler {
@@ -58,6 +59,7 @@ class InstanceReconciler final : public Reconciler {
   [[nodiscard]] Result<Wait> devices(const Instance& wanted, DomainView& view);
   [[nodiscard]] Status attach_missing(const Instance& wanted, const DomainView& view);
   [[nodiscard]] Status serve_disks(const Instance& wanted);
+  [[nodiscard]] Status release_root(const Instance& wanted);
   [[nodiscard]] Status release_disks(const std::vector<DiskSpec>& disks, const DomainView& view);
   [[nodiscard]] Status detach_unwanted(const Instance& wanted, const DomainView& view);
 

@@ -23,6 +23,7 @@ Json root_of(const Server& server) {
             {"snapshot", "snap"},
             {"format", server.image.is_object() ? server.image.value("format", "raw") : "raw"}}},
           {"disk", {{"pool", kServerPool}, {"name", server.id + "_disk"}}},
+          {"transport", server.flavor.extra_specs.value(volume::kTransportSpec, volume::kTransportRbd)},
           {"size_gib", server.flavor.disk_gib}};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control/compute/flavors.h"
+#include "control/volume/volume.h"
 
 namespace hanok::compute {
 namespace {
@@ -32,6 +33,7 @@ Result<std::map<std::string, std::string>> parse_specs(const Json& json) {
     }
     if (text.size() > 255)
       return bad_request(fmt::format("Invalid input for extra spec {}: too long.", name));
+    if (name == volume::kTransportSpec) HANOK_CHECK(volume::check_transport(text));
     out[name] = text;
   }
   return out;

@@ -31,11 +31,7 @@ Error no_spec(const std::string& key) {
 Result<Json> check_type_specs(const Json& specs) {
   HANOK_TRY(checked, check_metadata(specs));
   const std::string transport = checked.value(kTransportSpec, std::string(kTransportRbd));
-  if (transport != kTransportRbd && transport != kTransportVhostUser) {
-    return bad_request(fmt::format("Invalid input for extra spec {}: '{}' is neither '{}' nor '{}'.",
-                                   kTransportSpec, transport.substr(0, 64), kTransportRbd,
-                                   kTransportVhostUser));
-  }
+  HANOK_CHECK(check_transport(transport));
   return checked;
 }
 

@@ -58,6 +58,13 @@ Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id, cons
   return view_of(volume);
 }
 
+Status check_transport(std::string_view transport) {
+  if (transport == kTransportRbd || transport == kTransportVhostUser) return {};
+  return bad_request(fmt::format("Invalid input for extra spec {}: '{}' is neither '{}' nor '{}'.",
+                                 kTransportSpec, transport.substr(0, 64), kTransportRbd,
+                                 kTransportVhostUser));
+}
+
 static Result<std::string> choose_transport(store::Tx& tx, const Volume& volume) {
   if (volume.multiattach || !volume.type_id) return std::string(kTransportRbd);
   HANOK_TRY(type, tx.query_one("SELECT extra_specs FROM volume_types WHERE id = ?", {*volume.type_id}));

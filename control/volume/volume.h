@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
@@ -22,12 +23,14 @@ struct AttachmentView {
   std::string id, volume_id, server_id, device, status;  // attaching, attached, detaching
 };
 
-// How a guest reaches a volume: by QEMU's own RBD driver, or by hanok-storage. The type's extra spec
-// kTransportSpec says it; a volume for several servers at once always goes by the first, since the second
-// holds the image's lock.
+// How a guest reaches a volume: by QEMU's own RBD driver, or by hanok-storage. The extra spec kTransportSpec
+// says it, a volume type's for its volumes, a flavor's for the root disks of its servers; a volume for
+// several servers at once always goes by the first, since the second holds the image's lock.
 inline constexpr const char* kTransportSpec = "hanok:transport";
 inline constexpr const char* kTransportRbd = "rbd";
 inline constexpr const char* kTransportVhostUser = "vhost-user";
+// kBadRequest unless it is one of the two.
+[[nodiscard]] Status check_transport(std::string_view transport);
 // As decided when it was attached; kTransportRbd when it is not.
 [[nodiscard]] Result<std::string> transport_of(store::Tx& tx, const std::string& volume_id,
                                                const std::string& server_id);

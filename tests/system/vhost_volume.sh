@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A volume whose type says `hanok:transport=vhost-user` reaches its guest by hanok-storage: written and read back, while hanok-storage is
+# A volume whose type says `hanok:transport=vhost-user` reaches its guest by hanok-storage, and so does the root disk where the flavor says
+# it and the guest is not emulated. Written and read back, while hanok-storage is
 # killed with -9 and started again; nothing that the guest was told is written is lost. Detached, attached while the server runs
 # (then by QEMU's own driver until the next start: decision 0007), and gone with the server.
 # shellcheck source=tests/system/lib.sh
@@ -19,6 +20,7 @@ cleanup() {
       os volume type delete "$tag-type"
       os network delete "$tag-net"
       os flavor delete "$tag-flavor"
+      os image delete "$tag-image"
     } >/dev/null 2>&1 || true
   fi
   rm -rf "$work"
@@ -27,6 +29,15 @@ cleanup() {
 trap cleanup EXIT
 
 storage() { /usr/bin/python3 "$HANOK_SOURCE/deploy/rpc.py" "$HANOK_RUN/storage.sock" "$@"; }
+# serves ID: a disk of this volume, or of this server's root disk.
+serves() { storage volume.list | grep -q "volume-$1.sock"; }
+serves_not() { ! serves "$1"; }
+# root_as_wanted: an emulated guest (TCG) does not boot from a disk of hanok-storage (decision 0009), others do.
+root_as_wanted() {
+  local by=serves
+  [[ $(cat "$HANOK_STATE/guest/virt") == kvm ]] || by=serves_not
+  "$by" "$server" || die "the root disk: not '$by' in $(storage volume.list)"
+}
 # served: what hanok-storage serves of this volume; nothing when it serves none.
 served() { storage volume.list | grep -o "volume-$volume.sock" || true; }
 storage_answers() { storage version >/dev/null; }
@@ -61,14 +72,18 @@ for round in $(seq 240); do
 done
 GUEST
 os network create "$tag-net" >/dev/null
-os flavor create --ram 128 --vcpus 1 --disk 1 "$tag-flavor" >/dev/null
+os flavor create --ram 128 --vcpus 1 --disk 1 --property hanok:transport=vhost-user "$tag-flavor" >/dev/null
+! os flavor set --property hanok:transport=pigeon "$tag-flavor" 2>"$work/refused" || die "pigeon was taken for a flavor's transport"
+expect_in "the refusal" "$(cat "$work/refused")" "neither 'rbd' nor 'vhost-user'"
 os subnet create --network "$tag-net" --subnet-range 10.73.0.0/24 --gateway none "$tag-net" >/dev/null
 os server create --image cirros --flavor "$tag-flavor" --network "$tag-net" --user-data "$work/user-data" \
   --block-device "uuid=$volume,source_type=volume,destination_type=volume,boot_index=-1" "$tag-vm" >/dev/null
 eventually 120 "the server to be ACTIVE" has_status ACTIVE server show "$tag-vm"
 
 step "hanok-storage serves it, and the guest sees it by its id"
+server=$(value id server show "$tag-vm")
 is_served || die "hanok-storage does not serve it: $(storage volume.list)"
+root_as_wanted
 eventually 120 "the guest to see its disk" says "disk ${volume:0:20}"
 eventually 60 "a round of writing" says "round 2 good"
 
@@ -93,9 +108,19 @@ not_served || die "a running guest was given a disk that could not survive a res
 os server reboot --hard --wait "$tag-vm" >/dev/null
 eventually 60 "hanok-storage to serve it" is_served
 
+step "An image of the root disk while the server runs, and the server rebuilt from it"
+os server image create --wait --name "$tag-image" "$tag-vm" >/dev/null
+eventually 60 "the image" has_status active image show "$tag-image"
+os server rebuild --wait --image "$tag-image" "$tag-vm" >/dev/null
+eventually 60 "the server to be ACTIVE" has_status ACTIVE server show "$tag-vm"
+root_as_wanted
+is_served || die "hanok-storage does not serve the volume after the rebuild: $(storage volume.list)"
+
 step "The server deleted: nothing is left served"
 os server delete --wait "$tag-vm"
 eventually 30 "the end of the export" not_served
+eventually 30 "the end of the root disk's export" serves_not "$server"
+os image delete "$tag-image"
 eventually 30 "the volume to be available" has_status available volume show "$tag-volume"
 os volume delete "$tag-volume"
 gone 30 volume show "$tag-volume"

@@ -374,8 +374,15 @@ def clean(world):
         for item in api.list(kind).values():
             if item["name"] == TAG and item["status"] != "in-use":
                 api.call("DELETE", f"/{kind}/{item['id']}")
-        wait_for(lambda k=kind: not any(item["name"] == TAG and item["status"] != "in-use"
-                                        for item in api.list(k).values()), f"the {kind} do not go", 120)
+        def left(kind=kind):
+            return [f"{item['id']} {item['status']}" for item in api.list(kind).values()
+                    if item["name"] == TAG and item["status"] != "in-use"]
+        wait_for(lambda: not left(), lambda: f"the {kind} do not go: {left()}", 120)
+
+
+def tell_what_the_agent_did():
+    with open(os.path.join(STATE, "log", "hanok-agent.log"), encoding="utf-8", errors="replace") as log:
+        print("".join(log.readlines()[-40:]), file=sys.stderr)
 
 
 def main():
@@ -416,4 +423,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            tell_what_the_agent_did()
+        raise

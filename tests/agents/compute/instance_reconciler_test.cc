@@ -1,34 +1,11 @@
 #include "agents/compute/instance_reconciler.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
-
-#include "agents/compute/memory_hypervisor.h"
-#include "storage/block/memory_store.h"
+#include "tests/agents/compute/instance_fixture.h"
 
 namespace hanok::agent {
 namespace {
 
-const std::string kGuestId = "22222222-0000-4000-8000-000000000001";
-const storage::ImageRef kImage{"images", "image"};
-const storage::ImageRef kDisk{"vms", kGuestId + "_disk"};
-
 struct Died {};  // the agent was killed here
-
-class FakeConverter final : public storage::Converter {
- public:
-  explicit FakeConverter(storage::BlockStore& store) : store_(store) {}
-  Status convert(const storage::SnapshotRef&, const std::string&, const storage::ImageRef& to) override {
-    ++conversions;
-    return store_.create(to, 4096);
-  }
-  int conversions = 0;
-
- private:
-  storage::BlockStore& store_;
-};
 
 std::string qcow2_header() {
   std::string out(104, '\0');
@@ -36,99 +13,6 @@ std::string qcow2_header() {
   out[7] = 3;
   return out;
 }
-
-class Reported final : public Outbox {
- public:
-  void report(const std::string&, const std::string&, Json observed) override {
-    all.push_back(std::move(observed));
-  }
-  std::vector<Json> all;
-};
-
-// hanok-storage as its control socket shows it.
-struct FakeTarget {
-  Result<Json> call(const std::string& method, const Json& params) {
-    if (!answers) return unavailable("hanok-storage does not answer");
-    if (method == "volume.list") {
-      Json out = Json::array();
-      for (const auto& [image, spec] : served) out.push_back(spec);
-      return out;
-    }
-    calls.push_back(method);
-    const std::string image = params.at("image");
-    if (method == "volume.attach") {
-      served[image] = params;
-    } else {
-      served.erase(image);
-    }
-    return Json::object();
-  }
-  bool answers = true;
-  std::map<std::string, Json> served;  // by image
-  std::vector<std::string> calls;
-};
-
-class InstanceReconcilerTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/hanok-instances-XXXXXX";
-    settings_.state_dir = mkdtemp(name);
-    settings_.socket_dir = settings_.state_dir;
-    ASSERT_TRUE(store_.create(kImage, 4096).ok());
-    ASSERT_TRUE(store_.create_snapshot({kImage, "snap"}).ok());
-    ASSERT_TRUE(store_.create({"volumes", "v"}, 4096).ok());
-    restart();
-    object_ = Json::parse(
-        R"({"vcpus": 1, "ram_mib": 128, "power": "running", "reboot": {"serial": 0, "type": "HARD"},
-      "rebuild_serial": 0, "nics": [{"port_id": "44444444-0000-4000-8000-000000000001", "mac": "FA:16:3E:00:00:01"}],
-      "root": {"type": "image", "image": {"pool": "images", "name": "image", "snapshot": "snap", "format": "raw"},
-               "disk": {"pool": "vms", "name": ")" +
-        kGuestId + R"(_disk"}, "size_gib": 0}})");
-  }
-  void TearDown() override { std::filesystem::remove_all(settings_.state_dir); }
-
-  // A new agent over the same host.
-  void restart() {
-    reconciler_ = std::make_unique<InstanceReconciler>(
-        settings_, hypervisor_, store_, converter_, outbox_, clock_,
-        [this](const std::string& method, const Json& params) { return target_.call(method, params); });
-  }
-  Result<Outcome> apply_once(int attempt = 0) {
-    return reconciler_->apply({"instance", kGuestId, object_, 7, attempt});
-  }
-  // Until nothing is left to be waited for; gives the last report.
-  Json settle() {
-    for (int i = 0; i < 200; ++i) {
-      auto outcome = apply_once();
-      if (!outcome.ok()) return {{"failed", outcome.error().message}};
-      if (!outcome->again_after_ms) return outcome->observed;
-      clock_.advance_us(*outcome->again_after_ms * 1000);
-    }
-    return "never settles";
-  }
-  MemoryHypervisor::Domain& domain() { return hypervisor_.domains.at(kGuestId); }
-  void image_is(const std::string& header) {
-    object_["root"]["image"]["format"] = "qcow2";
-    ASSERT_TRUE(store_.write(kImage, 0, header.data(), header.size()).ok());
-  }
-  void attach_volume(bool attached, const std::string& transport = "rbd") {
-    object_["volumes"] = Json::array({{{"volume_id", "vol"},
-                                       {"pool", "volumes"},
-                                       {"image", "v"},
-                                       {"transport", transport},
-                                       {"attached", attached}}});
-  }
-
-  InstanceSettings settings_;
-  MemoryHypervisor hypervisor_;
-  storage::MemoryStore store_;
-  FakeConverter converter_{store_};
-  Reported outbox_;
-  FakeTarget target_;
-  ManualClock clock_;
-  std::unique_ptr<InstanceReconciler> reconciler_;
-  Json object_;
-};
 
 TEST_F(InstanceReconcilerTest, AGuestIsMadeOnceAndThenLeftAlone) {
   const auto report = settle();
@@ -212,62 +96,6 @@ TEST_F(InstanceReconcilerTest, AVolumeComesAndGoesInTheRunningGuest) {
   EXPECT_EQ(waiting->observed["volumes"], Json::array({"vol"}));
   hypervisor_.clinging = false;
   EXPECT_EQ(settle()["volumes"], Json::array());
-}
-
-TEST_F(InstanceReconcilerTest, AVolumeByVhostUserComesToARunningGuestByQemusDriverUntilItsNextStart) {
-  settle();
-  attach_volume(true, "vhost-user");
-  EXPECT_EQ(settle()["volumes"], Json::array({"vol"}));
-  EXPECT_EQ(domain().live_disks.back().socket, "");
-  EXPECT_EQ(domain().spec.disks.back().socket, settings_.socket_dir + "/volume-vol.sock");
-  EXPECT_TRUE(target_.served.empty());
-  object_["reboot"] = {{"serial", 1}, {"type", "HARD"}};
-  target_.answers = false;  // without it the guest cannot start, and says why
-  EXPECT_EQ(settle(), (Json{{"failed", "hanok-storage does not answer"}}));
-  target_.answers = true;
-  settle();
-  EXPECT_EQ(target_.served["v"]["socket"], settings_.socket_dir + "/volume-vol.sock");
-  EXPECT_EQ(target_.served["v"]["serial"], "vol");
-  EXPECT_EQ(domain().live_disks.back().socket, settings_.socket_dir + "/volume-vol.sock");
-}
-
-TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsServedUntilTheGuestHasLetItGo) {
-  attach_volume(true, "vhost-user");
-  settle();
-  attach_volume(false, "vhost-user");
-  hypervisor_.clinging = true;
-  ASSERT_TRUE(apply_once().ok());
-  EXPECT_EQ(target_.served.size(), 1U);
-  hypervisor_.clinging = false;
-  EXPECT_EQ(settle()["volumes"], Json::array());
-  EXPECT_TRUE(target_.served.empty());
-}
-
-TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsServedBeforeTheGuestStartsAndGoesWithIt) {
-  attach_volume(true, "vhost-user");
-  settle();
-  EXPECT_EQ(target_.served.size(), 1U);
-  object_["power"] = "stopped";
-  settle();
-  target_.served.clear();
-  object_["power"] = "running";
-  settle();
-  EXPECT_EQ(target_.served.size(), 1U);
-  object_["deleted"] = true;
-  restart();
-  ASSERT_TRUE(apply_once().ok());
-  EXPECT_TRUE(target_.served.empty());
-  EXPECT_FALSE(hypervisor_.domains.contains(kGuestId));
-}
-
-TEST_F(InstanceReconcilerTest, AVolumeByQemusDriverNeedsNoHanokStorage) {
-  target_.answers = false;
-  attach_volume(true);
-  EXPECT_EQ(settle()["volumes"], Json::array({"vol"}));
-  attach_volume(false);
-  EXPECT_EQ(settle()["volumes"], Json::array());
-  attach_volume(true, "pigeon");
-  EXPECT_EQ(settle()["state"], "error");
 }
 
 TEST_F(InstanceReconcilerTest, AVolumeThatHasGrownIsSeenByTheRunningGuest) {
@@ -361,20 +189,6 @@ TEST_F(InstanceReconcilerTest, WhatIsNotWantedHereGoesButItsDiskStays) {
   ASSERT_TRUE(apply_once().ok());
   EXPECT_TRUE(hypervisor_.domains.empty());
   EXPECT_TRUE(store_.info(kDisk).ok());
-}
-
-TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsReleasedWhenItsGuestIsNotWantedHere) {
-  attach_volume(true, "vhost-user");
-  settle();
-  ASSERT_EQ(target_.served.size(), 1U);
-  object_ = nullptr;
-  target_.answers = false;
-  EXPECT_FALSE(apply_once().ok());
-  target_.answers = true;
-  restart();
-  ASSERT_TRUE(apply_once().ok());
-  EXPECT_TRUE(target_.served.empty());
-  EXPECT_TRUE(hypervisor_.domains.empty());
 }
 
 TEST_F(InstanceReconcilerTest, AFaultIsReportedOnlyWhenTryingDidNotHelp) {

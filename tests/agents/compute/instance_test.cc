@@ -23,6 +23,9 @@ TEST(Instance, WhatIsWrongIsNamed) {
   wrong = object();
   wrong["nics"] = Json::array({{{"port_id", "../../etc/passwd"}, {"mac", "fa:16:3e:00:00:01"}}});
   EXPECT_FALSE(read_instance(kId, wrong, "/run").ok());
+  wrong = object();
+  wrong["root"]["transport"] = "pigeon";
+  EXPECT_FALSE(read_instance(kId, wrong, "/run").ok());
   EXPECT_FALSE(read_instance("../x", object(), "/run").ok());
   EXPECT_TRUE(read_instance(kId, object(), "/run").ok());
 }

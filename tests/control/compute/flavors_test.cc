@@ -94,6 +94,11 @@ TEST_F(Flavors, ExtraSpecs) {
   EXPECT_EQ(put("/v2.1/flavors/1/os-extra_specs/b", {{"b", "3"}}), (Json{{"b", "3"}}));
   EXPECT_CODE(refuse(http::Method::kPut, "/v2.1/flavors/1/os-extra_specs/b", {{"c", "3"}}), kBadRequest);
   EXPECT_CODE(refuse_post("/v2.1/flavors/1/os-extra_specs", {{"extra_specs", {{"a/b", "1"}}}}), kBadRequest);
+  EXPECT_CODE(
+      refuse_post("/v2.1/flavors/1/os-extra_specs", {{"extra_specs", {{"hanok:transport", "pigeon"}}}}),
+      kBadRequest);
+  post("/v2.1/flavors/1/os-extra_specs", {{"extra_specs", {{"hanok:transport", "vhost-user"}}}});
+  remove("/v2.1/flavors/1/os-extra_specs/hanok:transport", 200);
   remove("/v2.1/flavors/1/os-extra_specs/b", 200);
   EXPECT_CODE(refuse_get("/v2.1/flavors/1/os-extra_specs/b"), kNotFound);
 }
