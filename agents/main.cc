@@ -8,8 +8,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "agents/compute/instance_reconciler.h"
 #include "agents/compute/libvirt_hypervisor.h"
@@ -33,6 +35,7 @@ constexpr std::size_t kVolumeWorkers = 4;
 constexpr std::int64_t kStorageTimeout_ms = 20'000;  // longer than hanok-storage waits for an image itself
 constexpr std::size_t kBackupWorkers = 2;            // of their own: a long copy holds up no volume
 constexpr std::int64_t kTrashSweepMs = 300'000;
+constexpr std::chrono::seconds kStopPatience{3};
 
 struct Config {
   std::string host;
@@ -241,6 +244,17 @@ Status wire(const Config& config, Parts& parts) {
   return {};
 }
 
+// A copy may run for minutes, and a call to a Ceph that is away for as long as it is. All work is such that
+// the next start takes it up, as after a kill.
+void stop_anyway_after(std::chrono::seconds patience) {
+  std::thread([patience] {
+    std::this_thread::sleep_for(patience);
+    spdlog::warn("[-] some work did not end within {} s: the next start takes it up", patience.count());
+    spdlog::shutdown();
+    _exit(0);
+  }).detach();
+}
+
 Status run(const Config& config, const sigset_t& signals) {
   HANOK_TRY(token, read_token(config.token_file));
   HANOK_TRY(connect, http_api(config.api, token));
@@ -257,6 +271,7 @@ Status run(const Config& config, const sigset_t& signals) {
   int got = 0;
   sigwait(&signals, &got);
   spdlog::info("[-] signal {}: stopping; guests and data plane go on", got);
+  stop_anyway_after(kStopPatience);
   session.stop();
   if (parts.hypervisor) parts.hypervisor->watch({});
   return {};
