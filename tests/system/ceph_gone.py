@@ -94,8 +94,15 @@ class Served:
 
 def qemu_writes(image):
     """QEMU's own driver. It ends well when all its writes were answered well."""
-    return subprocess.Popen(["qemu-img", "bench", "-w", "-t", "none", "-f", "raw", "-c", "3000", "-d", "4", "-s", "4096",
+    return subprocess.Popen(["qemu-img", "bench", "-w", "-t", "none", "-f", "raw", "-c", "20000", "-d", "8", "-s", "4096",
                              f"rbd:volumes/{image}:id=hanok:conf={CONF}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def writes_to(image):
+    """Somebody holds its lock, which comes with the first write."""
+    with rados.Rados(conffile=CONF, rados_id="hanok") as cluster, cluster.open_ioctx("volumes") as pool, \
+            rbd.Image(pool, image, read_only=True) as open_image:
+        return list(open_image.lock_get_owners())
 
 
 class Timed:
@@ -165,8 +172,9 @@ def main():
     failures = []
     try:
         wait_for(lambda: served.requests() > 100, "the guest does not write")
+        qemu = qemu_writes(f"{image}-qemu")
+        wait_for(lambda: writes_to(f"{image}-qemu"), "QEMU's driver does not write")
         with Away() as away:
-            qemu = qemu_writes(f"{image}-qemu")
             asked = ask_for_changes(timed, volumes)
             timed.read_everything(volumes[0])
             stopped = agent_stops()
