@@ -42,7 +42,8 @@ struct BlkQueue::Slot {
   BlkRequest request;
   std::unique_ptr<std::byte[]> buffer;
   std::size_t buffer_bytes = 0;
-  std::uint64_t ring_wait_ns = 0, taken_ns = 0, submitted_ns = 0;
+  std::uint64_t ring_wait_ns = 0, held_ns = 0, taken_ns = 0, submitted_ns = 0;
+  Moment given_back;  // last time; before it the guest could not use the number again
   BlkQueue* queue = nullptr;
 };
 
@@ -89,9 +90,10 @@ bool BlkQueue::poll(std::uint64_t now_ns) {
   for (unsigned taken = 0; taken < kTakeAtOnce && !faulted(); ++taken) {
     if (waiting_ != nullptr) {
       if (submit(*waiting_, now_ns) == Submitted::kWait) break;
+      hold(false, now_ns);
       waiting_ = nullptr;
     } else if (!take_next(now_ns)) {
-      looked_ns_ = now_ns;
+      looked_ = {now_ns, held_ns(now_ns)};
       break;
     }
     worked = true;
@@ -127,7 +129,10 @@ void BlkQueue::admit(Chain&& chain, std::uint64_t now_ns) {
   std::swap(slot.chain, chain);  // the old one's memory is used again
   ++in_flight_;
   slot.taken_ns = now_ns;
-  slot.ring_wait_ns = looked_ns_ == 0 ? 0 : now_ns - looked_ns_;
+  // It came after the ring was seen without it, and after its number's last use.
+  const Moment& since = slot.given_back.at_ns > looked_.at_ns ? slot.given_back : looked_;
+  slot.held_ns = since.at_ns == 0 ? 0 : held_ns(now_ns) - since.held_ns;
+  slot.ring_wait_ns = since.at_ns == 0 ? 0 : now_ns - since.at_ns - slot.held_ns;
   const BlkLimits limits{core_.device.size_bytes(), core_.device.read_only()};
   if (!parse_request(*memory_, slot.chain, limits, slot.request)) {
     core_.stats.no_status.add();
@@ -143,7 +148,16 @@ void BlkQueue::admit(Chain&& chain, std::uint64_t now_ns) {
     answer_id(slot);
     return;
   }
-  if (submit(slot, now_ns) == Submitted::kWait) waiting_ = &slot;
+  if (submit(slot, now_ns) == Submitted::kWait) {
+    waiting_ = &slot;
+    hold(true, now_ns);
+  }
+}
+
+// What waits in the ring behind a request over its limit waits for the limit as well.
+void BlkQueue::hold(bool held, std::uint64_t now_ns) {
+  held_ns_ = held_ns(now_ns);
+  held_since_ns_ = held ? now_ns : 0;
 }
 
 BlkQueue::Submitted BlkQueue::submit(Slot& slot, std::uint64_t now_ns) {
@@ -214,10 +228,11 @@ BlkQueue& BlkQueue::complete(IoRequest& io, std::uint64_t now_ns) {
 
 void BlkQueue::ended(Slot& slot, std::uint64_t now_ns) {
   --at_device_;
+  slot.given_back = {now_ns, held_ns(now_ns)};
   if (has_data(slot.request.type)) core_.in_flight_bytes -= slot.request.length_bytes;
   const std::size_t type = index_of(slot.request.type);
   core_.stats.ring_wait[type].add(slot.ring_wait_ns);
-  core_.stats.throttle[type].add(slot.submitted_ns - slot.taken_ns);
+  core_.stats.throttle[type].add(slot.held_ns + slot.submitted_ns - slot.taken_ns);
   core_.stats.device[type].add(now_ns - slot.submitted_ns);
   if (paused_ && !abandoned_) {
     ended_paused_.push_back(&slot);

@@ -49,7 +49,10 @@ class BlkQueue {
   void disable_kicks() {
     if (!faulted() && !paused_) ring_->disable_kicks();
   }
-  void woke(std::uint64_t now_ns) { looked_ns_ = now_ns; }
+  // The owner slept until now, for want of work or for wait_ns().
+  void woke(std::uint64_t now_ns) {
+    if (waiting_ == nullptr) looked_ = {now_ns, held_ns(now_ns)};
+  }
   // How long a throttled request still waits; 0: none does.
   [[nodiscard]] std::uint64_t wait_ns() const { return wait_ns_; }
 
@@ -77,8 +80,16 @@ class BlkQueue {
 
  private:
   struct Slot;
+  struct Moment {
+    std::uint64_t at_ns = 0;    // 0: never
+    std::uint64_t held_ns = 0;  // how long requests had been held by a limit until then
+  };
   enum class Submitted : std::uint8_t { kYes, kWait };
 
+  [[nodiscard]] std::uint64_t held_ns(std::uint64_t now_ns) const {
+    return held_ns_ + (held_since_ns_ == 0 ? 0 : now_ns - held_since_ns_);
+  }
+  void hold(bool held, std::uint64_t now_ns);
   bool take_next(std::uint64_t now_ns);
   [[nodiscard]] Submitted submit(Slot& slot, std::uint64_t now_ns);
   void admit(Chain&& chain, std::uint64_t now_ns);
@@ -103,9 +114,10 @@ class BlkQueue {
   std::vector<Slot*> ended_paused_;  // ended while paused
   std::size_t in_flight_ = 0;        // taken and not given back
   std::size_t at_device_ = 0;
-  std::uint64_t looked_ns_ = 0;  // when the ring was last seen empty
+  Moment looked_;  // when the ring was last seen empty
   std::uint64_t wait_ns_ = 0;
-  bool gave_back_ = false;  // since the last call_guest()
+  std::uint64_t held_ns_ = 0, held_since_ns_ = 0;  // by a limit, before now; since when again, 0: it is not
+  bool gave_back_ = false;                         // since the last call_guest()
   bool kicked_ = true;
   bool paused_ = false;
   bool draining_ = false;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/result.h"
+#include "storage/target/osd_times.h"
 
 namespace hanok::storage::target {
 
@@ -68,6 +69,8 @@ class BlockDevice {
   [[nodiscard]] virtual bool read_only() const = 0;
   // Completes through request.list, also when it cannot be submitted.
   virtual void submit(IoRequest& request) = 0;
+  // Of the operations that it makes of requests; null where there are no OSDs. Lives as long as the device.
+  [[nodiscard]] virtual const OsdTimes* osd_times() const { return nullptr; }
   // `changed` runs on a thread of the device after size_bytes() changed; unset with an empty function, after
   // which it does not run any more.
   virtual void on_resize(std::function<void()> changed) = 0;

@@ -2,6 +2,7 @@
 // stops on SIGTERM and SIGINT.
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 
 #include "common/log.h"
@@ -106,6 +108,9 @@ Status run(const Options& options) {
     device.cluster = spec.cluster;
     device.read_only = spec.read_only;
     device.owner_file = options.state_dir + "/" + spec.pool + "@" + spec.image + ".owner";
+    // Short, however long the image's name is: the path of a socket has 107 bytes.
+    device.admin_socket =
+        fmt::format("{}/ceph-{:016x}.asok", options.state_dir, std::hash<std::string>{}(spec.name()));
     return open_rbd_device(device);
   };
   parts.export_device = [&poller](const VolumeSpec& spec, std::unique_ptr<BlockDevice> device) {

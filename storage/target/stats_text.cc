@@ -39,6 +39,18 @@ std::string histogram_lines(const std::string& name, const std::string& labels, 
   return out;
 }
 
+std::string osd_lines(const std::string& volume, const OsdTimes& osd) {
+  return fmt::format(
+      "hanok_storage_osd_operations_total{{volume=\"{0}\"}} {1}\n"
+      "hanok_storage_osd_seconds_total{{volume=\"{0}\"}} {2}\n"
+      "hanok_storage_osd_in_flight{{volume=\"{0}\"}} {3}\n",
+      volume, osd.operations(), static_cast<double>(osd.busy_us()) / 1e6, osd.in_flight());
+}
+
+Json to_json(const OsdTimes& osd) {
+  return {{"operations", osd.operations()}, {"busy_us", osd.busy_us()}, {"in_flight", osd.in_flight()}};
+}
+
 std::string volume_lines(const std::string& volume, const VolumeStats& stats) {
   std::string out;
   const auto line = [&](const char* name, const char* label, std::string_view value, const Counter& counter) {
@@ -69,6 +81,7 @@ std::string volume_lines(const std::string& volume, const VolumeStats& stats) {
   line("replayed", "state", "in_flight", stats.replayed);
   line("orphaned", "state", "in_flight", stats.orphaned);
   line("calls", "to", "guest", stats.calls);
+  if (stats.osd != nullptr) out += osd_lines(volume, *stats.osd);
   return out;
 }
 
@@ -95,6 +108,7 @@ Json to_json(const VolumeStats& stats) {
           {"ring_faults", faults},
           {"replayed", stats.replayed.get()},
           {"orphaned", stats.orphaned.get()},
+          {"osd", stats.osd == nullptr ? Json() : to_json(*stats.osd)},
           {"calls", stats.calls.get()}};
 }
 

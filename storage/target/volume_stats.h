@@ -2,6 +2,7 @@
 // What a volume counts. Written by the owner of its rings, read by any thread.
 
 #include "storage/target/histogram.h"
+#include "storage/target/osd_times.h"
 #include "storage/target/request.h"
 
 namespace hanok::storage::target {
@@ -26,8 +27,11 @@ struct VolumeStats {
   Counter replayed;                              // in flight when a predecessor or a client died
   Counter orphaned;                              // ended after their client was gone: nobody was told
   Counter calls;                                 // interrupts sent
-  // Where a request's time goes. Ring wait is an upper bound: since the ring was last seen without it.
+  // Where a request's time goes. Ring wait and throttle are upper bounds: from when the ring was last seen
+  // without it, or its number was given back.
+  // What `device` takes includes the OSDs' time.
   std::array<Histogram, kBlkTypes> ring_wait, throttle, device;
+  const OsdTimes* osd = nullptr;  // of the device; null where it has none
 };
 
 }  // namespace hanok::storage::target

@@ -6,20 +6,24 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <random>
 #include <thread>
 #include <utility>
 
 #include "common/log.h"
 #include "storage/rbd/cluster.h"
+#include "storage/target/rbd/admin_socket.h"
 #include "storage/target/rbd/fence.h"
 
 namespace hanok::storage::target {
 namespace {
 
 constexpr const char* kConnectDeadline_s = "20";
+constexpr int kSample_ms = 100, kIdleSample_ms = 1000;
 
 void completed(rbd_completion_t completion, void* argument) {
   auto& request = *static_cast<IoRequest*>(argument);
@@ -37,6 +41,9 @@ class RbdDevice final : public BlockDevice {
   [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_.load(); }
   [[nodiscard]] bool read_only() const override { return options_.read_only; }
   void submit(IoRequest& request) override;
+  [[nodiscard]] const OsdTimes* osd_times() const override {
+    return options_.admin_socket.empty() ? nullptr : &osd_times_;
+  }
   void on_resize(std::function<void()> changed) override {
     const std::lock_guard lock(mutex_);
     changed_ = std::move(changed);
@@ -50,7 +57,9 @@ class RbdDevice final : public BlockDevice {
   [[nodiscard]] Status check_cluster() const;
   [[nodiscard]] Status take_lock();
   [[nodiscard]] Status watch_size();
-  void follow_size();
+  void follow();
+  void look_at_size();
+  [[nodiscard]] bool sample_osd_times();
   static void header_changed(void* self);
 
   const RbdDeviceOptions options_;
@@ -65,6 +74,8 @@ class RbdDevice final : public BlockDevice {
   bool stopping_ = false, look_ = false;
   std::function<void()> changed_;
   std::thread follower_;
+  std::atomic<std::uint64_t> submitted_{0};
+  OsdTimes osd_times_;
 };
 
 RbdDevice::~RbdDevice() {
@@ -94,6 +105,7 @@ Status RbdDevice::connect() {
   rados_conf_set(rados_, "rbd_cache", "false");
   rados_conf_set(rados_, "err_to_stderr", "false");
   rados_conf_set(rados_, "log_to_stderr", "false");
+  rados_conf_set(rados_, "admin_socket", options_.admin_socket.c_str());
   if (const int code = rados_connect(rados_); code < 0) {
     return unavailable(std::string("The connection to Ceph failed: ") + std::strerror(-code));
   }
@@ -157,28 +169,56 @@ Status RbdDevice::watch_size() {
     return error(code, "watch");
   }
   watching_ = true;
-  follower_ = std::thread([this] { follow_size(); });
+  follower_ = std::thread([this] { follow(); });
   return {};
 }
 
-void RbdDevice::follow_size() {
+// The size when it is told that it changed, and what the client says of itself every now and then: seldom
+// while nothing is asked of the volume.
+void RbdDevice::follow() {
+  std::minstd_rand random(static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(this) >> 4U));
+  std::uniform_int_distribution<int> pause_ms(kSample_ms / 2, kSample_ms * 3 / 2);
+  auto pause = std::chrono::milliseconds{kSample_ms};
+  std::uint64_t seen = 0;
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || look_; });
+    wake_.wait_for(lock, pause, [this] { return stopping_ || look_; });
     if (stopping_) return;
-    look_ = false;
+    const bool look = std::exchange(look_, false);
     lock.unlock();
-    std::uint64_t size = 0;
-    const bool known = rbd_get_size(image_, &size) == 0;
+    if (look) look_at_size();
+    const std::uint64_t submitted = submitted_.load(std::memory_order_relaxed);
+    const bool busy = sample_osd_times() || submitted != seen;
+    seen = submitted;
+    pause = std::chrono::milliseconds{busy ? pause_ms(random) : kIdleSample_ms};
     lock.lock();
-    if (!known || size == size_bytes_.load()) continue;
-    spdlog::info("{}/{}: {} bytes now", options_.pool, options_.image, size);
-    size_bytes_ = size;
-    if (changed_) changed_();
   }
 }
 
+bool RbdDevice::sample_osd_times() {
+  if (options_.admin_socket.empty()) return false;
+  const auto counts = ask_objecter(options_.admin_socket);
+  if (!counts.ok()) {
+    osd_times_.lose();
+    return false;
+  }
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  osd_times_.sample(static_cast<std::uint64_t>(now_us), counts->in_flight, counts->answered);
+  return counts->in_flight != 0;
+}
+
+void RbdDevice::look_at_size() {
+  std::uint64_t size = 0;
+  if (rbd_get_size(image_, &size) != 0 || size == size_bytes_.load()) return;
+  spdlog::info("{}/{}: {} bytes now", options_.pool, options_.image, size);
+  size_bytes_ = size;
+  const std::lock_guard lock(mutex_);
+  if (changed_) changed_();
+}
+
 void RbdDevice::submit(IoRequest& request) {
+  submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one owner
   rbd_completion_t completion = nullptr;
   int code = rbd_aio_create_completion(&request, completed, &completion);
   if (code == 0) {

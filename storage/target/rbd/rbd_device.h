@@ -19,6 +19,8 @@ struct RbdDeviceOptions {
   // Addresses of those who may hold the image's lock for this service, ourselves last. Whoever is in here and
   // is not us is dead: the caller is the only live process that uses the file.
   std::string owner_file;
+  // Where the client's admin socket is made, for osd_times(); less than 108 bytes. Empty: no times.
+  std::string admin_socket;
 };
 
 // May block as long as the cluster does. A dead predecessor's lock is broken, which fences its writes that

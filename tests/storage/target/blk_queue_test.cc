@@ -177,6 +177,36 @@ TEST_F(Queue, AThrottledRequestWaitsItsTurn) {
   EXPECT_EQ(answers().size(), 1U);
 }
 
+// 1 s apart at one request in a tenth of a second would be nothing; all of it is the limit's.
+TEST_F(Queue, WhatWaitsBehindAThrottledRequestWaitsForTheLimitAndNotForTheRing) {
+  constexpr std::uint64_t kStart_ns = 1'000'000;
+  const auto& write = core_.stats.throttle[1];
+  turn(kStart_ns);  // the ring is seen empty
+  core_.throttle.set({10, 0});
+  for (std::uint16_t token = 0; token < 4; ++token) {
+    ASSERT_TRUE(guest_.request(token, kWrite, 0, 512, true));
+  }
+  std::uint64_t now_ns = kStart_ns;
+  turn(now_ns);
+  while (write.count() < 4) {
+    ASSERT_GT(queue_->wait_ns(), 0U);
+    now_ns += queue_->wait_ns();
+    queue_->woke(now_ns);
+    turn(now_ns);
+  }
+  const std::uint64_t last_us = (now_ns - kStart_ns) / 1000;
+  EXPECT_EQ(last_us, 200'000U);  // two at once, one after 100 ms, one after 200
+  EXPECT_EQ(write.sum_us(), 300'000U);
+  EXPECT_EQ(core_.stats.ring_wait[1].sum_us(), 0U);
+
+  // The ring was never seen empty since: a number that is used again came after its last answer.
+  core_.throttle.set({});
+  ASSERT_TRUE(guest_.request(0, kWrite, 0, 512, true));
+  turn(now_ns + 5'000);
+  EXPECT_EQ(core_.stats.ring_wait[1].sum_us(), 5U);
+  EXPECT_EQ(write.sum_us(), 300'000U);
+}
+
 TEST_F(Queue, CopiesInFlightAreBounded) {
   Guest large(128);
   device_.hold();

@@ -6,6 +6,7 @@
 #include "storage/target/bus_error.h"
 #include "storage/target/guest_memory.h"
 #include "storage/target/histogram.h"
+#include "storage/target/osd_times.h"
 #include "storage/target/throttle.h"
 
 namespace hanok::storage::target {
@@ -26,6 +27,21 @@ TEST(GuestMemory, SpansRegionsThatAdjoinAndNoOthers) {
   std::array<char, 4> out{};
   EXPECT_TRUE(memory.read(130, out.data(), 4));
   EXPECT_EQ(std::string(out.data(), 4), "abcd");
+}
+
+TEST(OsdTimes, TheTimeOfAllIsTheSumOverTimeOfHowManyAreOut) {
+  OsdTimes times;
+  times.sample(1000, 4, 10);  // there is no knowing for how long
+  EXPECT_EQ(times.busy_us(), 0U);
+  times.sample(1100, 4, 30);
+  EXPECT_EQ(times.busy_us(), 400U);
+  times.sample(1200, 0, 50);
+  EXPECT_EQ(times.busy_us(), 600U);
+  EXPECT_EQ(times.operations(), 50U);
+  EXPECT_EQ(times.in_flight(), 0U);
+  times.lose();
+  times.sample(9000, 8, 60);
+  EXPECT_EQ(times.busy_us(), 600U);
 }
 
 TEST(Histogram, BucketsJoinWithoutGaps) {
