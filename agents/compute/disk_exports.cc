@@ -2,11 +2,13 @@
 
 namespace hanok::agent {
 
-Status DiskExports::serve(const DiskSpec& disk) const {
+Status DiskExports::serve(const DiskSpec& disk, const std::string& cluster) const {
   if (disk.socket.empty()) return {};
-  HANOK_CHECK(
-      call_("volume.attach",
-            {{"pool", disk.pool}, {"image", disk.image}, {"socket", disk.socket}, {"serial", disk.serial}}));
+  HANOK_CHECK(call_("volume.attach", {{"pool", disk.pool},
+                                      {"image", disk.image},
+                                      {"socket", disk.socket},
+                                      {"serial", disk.serial},
+                                      {"cluster", cluster}}));
   return {};
 }
 

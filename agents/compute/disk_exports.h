@@ -17,8 +17,9 @@ class DiskExports {
   explicit DiskExports(Call call) : call_(std::move(call)) {}
 
   // Both do nothing for a disk without a socket, and nothing more when called again.
-  // Returns when a guest can connect. The reason, if hanok-storage refuses: the image is absent or in use.
-  [[nodiscard]] Status serve(const DiskSpec& disk) const;
+  // Returns when a guest can connect. The reason, if hanok-storage refuses: the image is absent or in use, or
+  // it works with another cluster than `cluster` (BlockStore::cluster_id).
+  [[nodiscard]] Status serve(const DiskSpec& disk, const std::string& cluster) const;
   // Refused while a guest is connected.
   [[nodiscard]] Status release(const DiskSpec& disk) const;
   // The same for whatever is served at `socket`.

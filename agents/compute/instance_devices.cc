@@ -71,7 +71,8 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
 
 // Before the guest starts: its firmware may boot from one of them.
 Status InstanceReconciler::serve_disks(const Instance& wanted) {
-  for (const auto& disk : disks_of(wanted)) HANOK_CHECK(exports_.serve(disk));
+  HANOK_TRY(cluster, store_.cluster_id());
+  for (const auto& disk : disks_of(wanted)) HANOK_CHECK(exports_.serve(disk, cluster));
   return {};
 }
 

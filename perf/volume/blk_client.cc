@@ -122,6 +122,8 @@ void Model::done(FrontEnd::Done answer) {
   }
   if (answer.status != 0) {
     ++errors_;
+    std::cerr << "block " << slot.block << ", request type " << static_cast<unsigned>(slot.type)
+              << ", number " << slot.number << ": status " << static_cast<unsigned>(answer.status) << '\n';
     return;
   }
   const std::uint64_t wanted = wanted_[slot.block];

@@ -83,6 +83,8 @@ class BlockStore {
   // Where the image may hold other than zeroes, in order; with what it has of its parent.
   [[nodiscard]] virtual Result<std::vector<Extent>> allocated(const ImageRef& image) = 0;
   [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& pool) = 0;
+  // Which cluster the images are in: image names are the same in many. Ceph's fsid.
+  [[nodiscard]] virtual Result<std::string> cluster_id() = 0;
   [[nodiscard]] virtual Result<PoolInfo> pool_info(const std::string& pool) = 0;
 };
 

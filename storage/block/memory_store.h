@@ -32,6 +32,7 @@ class MemoryStore final : public BlockStore {
                              std::size_t length) override;
   [[nodiscard]] Result<std::vector<Extent>> allocated(const ImageRef& image) override;
   [[nodiscard]] Result<std::vector<std::string>> list(const std::string& pool) override;
+  [[nodiscard]] Result<std::string> cluster_id() override { return std::string("memory"); }
   [[nodiscard]] Result<PoolInfo> pool_info(const std::string& pool) override;
 
   // The next `good` calls work, all after them give kUnavailable until heal(): a cluster that dies in

@@ -84,6 +84,13 @@ Result<Pool> Cluster::pool(const std::string& name) {
   return out;
 }
 
+Result<std::string> Cluster::id() {
+  HANOK_TRY(rados, connection());
+  std::string out;
+  if (const int code = rados->cluster_fsid(&out); code < 0) return rbd_error(code, "fsid");
+  return out;
+}
+
 void Cluster::drop() {
   const std::lock_guard lock(mutex_);
   rados_.reset();

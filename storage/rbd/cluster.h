@@ -27,6 +27,7 @@ class Cluster {
   // An I/O context of the pool. Connects if needed; after a failure it is not tried again for a second, so
   // that many callers do not queue up behind a dead cluster.
   [[nodiscard]] Result<Pool> pool(const std::string& name);
+  [[nodiscard]] Result<std::string> id();  // the fsid
   // When this client was fenced (ESHUTDOWN): a fresh connection next time. Those that still use the old one
   // keep it alive. Monitors and OSDs that come back are found again without it.
   void drop();

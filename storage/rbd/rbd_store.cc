@@ -150,6 +150,8 @@ class RbdStore final : public BlockStore {
     return out;
   }
 
+  Result<std::string> cluster_id() override { return cluster_.id(); }
+
   Result<PoolInfo> pool_info(const std::string& pool_name) override {
     HANOK_TRY(pool, cluster_.pool(pool_name));
     librados::cluster_stat_t stat{};

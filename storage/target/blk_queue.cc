@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "common/log.h"
 
 namespace hanok::storage::target {
 namespace {
@@ -249,6 +252,7 @@ void BlkQueue::finish(Slot& slot) {
     --in_flight_;
   } else if (slot.io.result < 0) {
     core_.stats.errors[index_of(request.type)].add();
+    tell_error(slot);
     answer(slot, BlkStatus::kIoError, 1);
   } else if (read && !scatter(*memory_, slot.chain, 0, slot.buffer.get(), request.length_bytes)) {
     lose_memory();
@@ -262,6 +266,15 @@ void BlkQueue::finish(Slot& slot) {
     slot.buffer_bytes = 0;
   }
   tell_drained();
+}
+
+// A cluster that fails all requests must not fill the log.
+void BlkQueue::tell_error(const Slot& slot) {
+  const std::uint64_t second = slot.given_back.at_ns / 1'000'000'000;
+  if (std::exchange(core_.told_second, second) == second) return;
+  const BlkRequest& request = slot.request;
+  spdlog::error("{}: {} of {} bytes at {} failed: {}", core_.name, to_string(request.type),
+                request.length_bytes, request.offset_bytes, std::strerror(-slot.io.result));
 }
 
 void BlkQueue::tell_drained() {

@@ -21,6 +21,8 @@ struct VolumeCore {
   VolumeStats stats{};
   Throttle throttle{};
   std::uint64_t in_flight_bytes = 0;  // copies held for requests
+  std::string name{};                 // in the log
+  std::uint64_t told_second = 0;      // in which an error was logged last
 };
 inline constexpr std::uint64_t kMaxInFlight_bytes = 64U
                                                     << 20U;  // of a volume; further requests wait in the ring
@@ -99,6 +101,7 @@ class BlkQueue {
   void answer_id(Slot& slot);
   void ended(Slot& slot, std::uint64_t now_ns);
   void finish(Slot& slot);
+  void tell_error(const Slot& slot);
   void tell_drained();
   void ring_fault(RingFault why);
   [[nodiscard]] Slot& slot_of(std::uint16_t id);

@@ -127,6 +127,12 @@ void Target::reap() {
   });
 }
 
+// Who attached it first may not have said of which cluster it is.
+static bool same(VolumeSpec there, const VolumeSpec& wanted) {
+  if (there.cluster.empty()) there.cluster = wanted.cluster;
+  return to_json(there) == to_json(wanted);
+}
+
 Status Target::attach(const VolumeSpec& spec, std::int64_t wait_ms) {
   std::unique_lock lock(mutex_);
   reap();
@@ -138,7 +144,7 @@ Status Target::attach(const VolumeSpec& spec, std::int64_t wait_ms) {
   const auto found = volumes_.find(name);
   if (found == volumes_.end()) {
     start(spec, false);
-  } else if (to_json(found->second->spec) != to_json(spec)) {
+  } else if (!same(found->second->spec, spec)) {
     return conflict(name + ": attached with other values; detach it first");
   }
   Volume& volume = *volumes_.at(name);

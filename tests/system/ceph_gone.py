@@ -101,7 +101,7 @@ def qemu_writes(image):
 def writes_to(image):
     """Somebody holds its lock, which comes with the first write."""
     with rados.Rados(conffile=CONF, rados_id="hanok") as cluster, cluster.open_ioctx("volumes") as pool, \
-            rbd.Image(pool, image, read_only=True) as open_image:
+            rbd.Image(pool, image) as open_image:
         return list(open_image.lock_get_owners())
 
 

@@ -159,13 +159,15 @@ def survive(name, kills, ring, strike=Storage.die):
                     log.seek(0)
                     print(log.read()[-8000:])
                     raise
+                log.seek(0)
+                said = "".join(line for line in log if "info" not in line and "VHOST_CONFIG" not in line)
         finally:
             remove(pool)
     stalls = report.pop("stalls_ms") + [stall * 1000 for stall in osd_stalls]
     print(name, json.dumps(report), "stalls ms:", [round(one) for one in stalls],
           "median", round(statistics.median(stalls)) if stalls else None, flush=True)
     if report["lost_or_corrupt"] or report["errors"] or report["writes"] == 0:
-        sys.exit(f"FAILED: {name}: lost, corrupt or failed")
+        sys.exit(f"FAILED: {name}: lost, corrupt or failed\n{said[-8000:]}")
     if strike is Storage.die and report["reconnects"] == 0:
         sys.exit(f"FAILED: {name}: never reconnected")
 

@@ -59,6 +59,7 @@ Session::Session(VolumeSpec spec, std::unique_ptr<BlockDevice> device, Poller& p
       set_(core_) {
   core_.throttle.set(spec_.limits);
   core_.stats.osd = device_->osd_times();
+  core_.name = spec_.name();
   set_.on_fault = [this](const char* why) {
     fault_ = why;
     spdlog::warn("{}: a ring of the guest is broken ({}); it is not served any more", spec_.name(), why);

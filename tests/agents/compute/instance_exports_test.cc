@@ -18,6 +18,7 @@ TEST_F(InstanceReconcilerTest, AVolumeByVhostUserComesToARunningGuestByQemusDriv
   settle();
   EXPECT_EQ(target_.served["v"]["socket"], settings_.socket_dir + "/volume-vol.sock");
   EXPECT_EQ(target_.served["v"]["serial"], "vol");
+  EXPECT_EQ(target_.served["v"]["cluster"], "memory");
   EXPECT_EQ(domain().live_disks.back().socket, settings_.socket_dir + "/volume-vol.sock");
 }
 
