@@ -8,6 +8,7 @@ Status DiskExports::serve(const DiskSpec& disk, const std::string& cluster) cons
                                       {"image", disk.image},
                                       {"socket", disk.socket},
                                       {"serial", disk.serial},
+                                      {"queues", disk.queues},
                                       {"cluster", cluster}}));
   return {};
 }

@@ -11,6 +11,7 @@ namespace hanok::agent {
 // A disk of hanok-storage has its serial in the name of its socket.
 inline constexpr const char* kDiskSocketPrefix = "/volume-";
 inline constexpr const char* kSocketSuffix = ".sock";
+inline constexpr int kMaxDiskQueues = 16;  // hanok-storage's
 
 struct DiskSpec {
   std::string serial;       // the guest sees it (virtio-blk, at most 20 characters of it); unique in a guest
@@ -19,6 +20,7 @@ struct DiskSpec {
   int boot_order = 0;       // 1 boots first; 0: never booted from
   std::uint64_t size_bytes = 0;  // that the guest shall see at least; 0: not known
   std::string socket{};          // vhost-user, of hanok-storage; empty: QEMU's own RBD driver
+  int queues = 1;                // with a socket: rings, one for a processor of the guest
 };
 
 struct NicSpec {

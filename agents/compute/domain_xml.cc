@@ -131,10 +131,10 @@ std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings) {
   if (!disk.socket.empty()) {
     // libvirt gives such a disk no serial: hanok-storage does. Connected again after hanok-storage's restart.
     return fmt::format(
-        "<disk type='vhostuser' device='disk'><driver name='qemu' type='raw'/>"
+        "<disk type='vhostuser' device='disk'><driver name='qemu' type='raw' queues='{}'/>"
         "<source type='unix' path='{}'><reconnect enabled='yes' timeout='1'/></source>"
         "<target dev='{}' bus='virtio'/>{}</disk>",
-        xml_escape(disk.socket), xml_escape(disk.device), boot_xml(disk.boot_order));
+        disk.queues, xml_escape(disk.socket), xml_escape(disk.device), boot_xml(disk.boot_order));
   }
   const std::string auth =
       settings.secret_uuid.empty()

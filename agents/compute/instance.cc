@@ -25,6 +25,10 @@ Result<bool> read_vhost_user(const Json& object, const std::string& where) {
   return bad_request(where + ": transport must be rbd or vhost-user, not " + *transport);
 }
 
+int disk_queues(const Instance& instance) {
+  return std::min(instance.vcpus, kMaxDiskQueues);
+}
+
 Result<std::optional<RootDisk>> read_root(const Json& object) {
   HANOK_TRY(root, need_object(object, "root"));
   HANOK_TRY(type, need_string(*root, "type"));
@@ -73,7 +77,7 @@ Status read_volumes(const Json& object, const std::string& socket_dir, Instance&
     (attached.value_or(true) ? out.volumes : out.leaving)
         .push_back({id, pool, image, name, boot_index.value_or(-1) == 0 ? 1 : 0,
                     static_cast<std::uint64_t>(std::clamp<std::int64_t>(size.value_or(0), 0, kMaxGib)) << 30U,
-                    vhost_user ? disk_socket(socket_dir, id) : std::string{}});
+                    vhost_user ? disk_socket(socket_dir, id) : std::string{}, disk_queues(out)});
   }
   return {};
 }
@@ -158,7 +162,8 @@ std::vector<DiskSpec> disks_of(const Instance& instance) {
                    .image = instance.root->disk.name,
                    .device = "vda",
                    .boot_order = 1,
-                   .socket = instance.root->vhost_user ? instance.root_socket : std::string{}});
+                   .socket = instance.root->vhost_user ? instance.root_socket : std::string{},
+                   .queues = disk_queues(instance)});
   }
   std::vector<DiskSpec> volumes = instance.volumes;
   std::stable_sort(volumes.begin(), volumes.end(),

@@ -54,6 +54,7 @@ Result<InstanceReconciler::Wait> InstanceReconciler::reboot(const Instance& want
   if (wait) return wait;
   if (view.state == DomainState::kSaved) HANOK_CHECK(hypervisor_.drop_saved(wanted.id));
   HANOK_CHECK(release_root(wanted));
+  HANOK_CHECK(release_disks(wanted.volumes, {}));  // they may have other queues from now on
   if (wanted.root) HANOK_CHECK(disks_.grow(*wanted.root));
   HANOK_CHECK(files_.prepare(wanted.id));
   HANOK_CHECK(define(wanted));

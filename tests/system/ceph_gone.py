@@ -9,12 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
+from hanok_storage import Storage  # noqa: E402
 from node import RUN, lives, pid_of, wait_for  # noqa: E402
 from volume_kills import CONF, TAG, Api, Pools, World, cause_of, clean, differences, settle  # noqa: E402
 
@@ -23,7 +23,6 @@ DEADLINE_S = 300  # of SHORT, all others have more
 SHORT = ("create", "snapshot", "extend")
 ANSWER_S = 1.0          # the API's longest answer while Ceph is away
 STOP_S = 10.0           # an agent that was told to stop
-BIN = os.environ["HANOK_BIN"]
 MIB = 1 << 20
 
 
@@ -46,50 +45,6 @@ class Away:
 
     def wait(self):
         time.sleep(max(0.0, self.until - time.monotonic()))
-
-
-class Served:
-    """A volume by a hanok-storage of our own, with a guest that writes and verifies."""
-
-    def __init__(self, image):
-        self.folder = tempfile.mkdtemp(prefix="gone")
-        self.log = open(f"{self.folder}/log", "w+", encoding="utf-8")
-        self.server = subprocess.Popen(
-            [f"{BIN}/hanok-storage", "--socket", f"{self.folder}/control.sock", "--state-dir", f"{self.folder}/state",
-             "--ceph-conf", CONF, "--ceph-client", "hanok"], stdout=self.log, stderr=self.log)
-        wait_for(lambda: self.call("version").returncode == 0, "hanok-storage does not answer")
-        socket = f"{self.folder}/volume.sock"
-        attached = self.call("volume.attach", {"pool": "volumes", "image": image, "socket": socket})
-        if attached.returncode != 0:
-            sys.exit(f"FAILED: attach: {attached.stdout}{attached.stderr}")
-        self.guest = subprocess.Popen(
-            [f"{BIN}/../tests/blk_client", "verify", "--socket", socket, "--blocks", "2048", "--depth", "16", "--seconds",
-             "100000"], stdout=subprocess.PIPE, stderr=self.log)
-
-    def call(self, method, arguments=None):
-        return subprocess.run([f"{BIN}/hanok-dpctl", "--socket", f"{self.folder}/control.sock", method,
-                               json.dumps(arguments or {})], capture_output=True, text=True, check=False)
-
-    def requests(self):
-        """Answered so far."""
-        volumes = json.loads(self.call("volume.stats").stdout)
-        return sum(kind["librbd"]["count"] for volume in volumes.values() for kind in volume["types"].values())
-
-    def goes_on(self):
-        before = self.requests()
-        wait_for(lambda: self.requests() > before + 16, "no more requests are answered")
-
-    def end(self):
-        self.guest.send_signal(signal.SIGTERM)
-        out, _ = self.guest.communicate(timeout=120)
-        return json.loads(out)
-
-    def close(self):
-        for process in (self.guest, self.server):
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        self.log.close()
 
 
 def qemu_writes(image):
@@ -168,46 +123,11 @@ def main():
     with rados.Rados(conffile=CONF, rados_id="hanok") as cluster, cluster.open_ioctx("volumes") as pool:
         for name in (f"{image}-storage", f"{image}-qemu"):
             rbd.RBD().create(pool, name, 64 * MIB)
-    served = Served(f"{image}-storage")
     failures = []
     try:
-        wait_for(lambda: served.requests() > 100, "the guest does not write")
-        qemu = qemu_writes(f"{image}-qemu")
-        wait_for(lambda: writes_to(f"{image}-qemu"), "QEMU's driver does not write")
-        with Away() as away:
-            asked = ask_for_changes(timed, volumes)
-            timed.read_everything(volumes[0])
-            stopped = agent_stops()
-            during = served.requests()
-            away.wait()
-            timed.read_everything(volumes[0])
-            if served.requests() != during:
-                failures.append("requests were answered without Ceph")
-            if qemu.poll() is not None or served.guest.poll() is not None:
-                failures.append("I/O did not wait")
-            if GONE > DEADLINE_S:
-                short = [one for one in asked if one[0] in SHORT]
-                asked = [one for one in asked if one[0] not in SHORT]
-                failures += how_it_ended(api, short, failed=True)
-        back = time.monotonic()
-        served.goes_on()
-        print(f"{GONE} s without Ceph: I/O went on {time.monotonic() - back:.1f} s after it was back; "
-              f"{timed.count} calls of the API, the slowest {timed.slowest * 1000:.0f} ms; "
-              f"the agent stopped in {stopped:.1f} s", flush=True)
-        said, _ = qemu.communicate(timeout=180)
-        if qemu.returncode != 0:
-            failures.append(f"QEMU's driver: {said.decode()}")
-        settle(api)
-        failures += how_it_ended(api, asked, failed=False)
-        print(f"  all settled {time.monotonic() - back:.1f} s after Ceph was back", flush=True)
-        report = served.end()
-        print(f"  {json.dumps({key: report[key] for key in ('writes', 'reads', 'errors', 'lost_or_corrupt')})}", flush=True)
-        if report["errors"] or report["lost_or_corrupt"] or not report["writes"]:
-            failures.append(f"the guest of hanok-storage: {report}")
-        if timed.slowest > ANSWER_S:
-            failures.append(f"the API took {timed.slowest:.1f} s")
+        with Storage() as storage:
+            failures += without_ceph(api, timed, volumes, storage, image)
     finally:
-        served.close()
         remove_images(image)
     failures += differences(api, pools)
     world.end()
@@ -218,6 +138,49 @@ def main():
     if failures:
         sys.exit("FAILED:\n" + "\n".join(failures))
     print("Ceph was away and came back: nothing failed that need not, nothing was lost, nothing leaked")
+
+
+def without_ceph(api, timed, volumes, storage, image):
+    """What was wrong."""
+    failures, by_storage, by_qemu = [], f"{image}-storage", f"{image}-qemu"
+    storage.attach(by_storage)
+    guest = storage.guest(by_storage, "--blocks", "2048", "--depth", "16", "--seconds", "100000")
+    qemu = qemu_writes(by_qemu)
+    wait_for(lambda: storage.answered(by_storage) > 100, "the guest does not write")
+    wait_for(lambda: writes_to(by_qemu), "QEMU's driver does not write")
+    with Away() as away:
+        asked = ask_for_changes(timed, volumes)
+        timed.read_everything(volumes[0])
+        stopped = agent_stops()
+        during = storage.answered(by_storage)
+        away.wait()
+        timed.read_everything(volumes[0])
+        if storage.answered(by_storage) != during:
+            failures.append("requests were answered without Ceph")
+        if qemu.poll() is not None or guest.poll() is not None:
+            failures.append("I/O did not wait")
+        if GONE > DEADLINE_S:
+            short = [one for one in asked if one[0] in SHORT]
+            asked = [one for one in asked if one[0] not in SHORT]
+            failures += how_it_ended(api, short, failed=True)
+    back, before = time.monotonic(), storage.answered(by_storage)
+    wait_for(lambda: storage.answered(by_storage) > before + 16, "no more requests are answered")
+    print(f"{GONE} s without Ceph: I/O went on {time.monotonic() - back:.1f} s after it was back; "
+          f"{timed.count} calls of the API, the slowest {timed.slowest * 1000:.0f} ms; "
+          f"the agent stopped in {stopped:.1f} s", flush=True)
+    said, _ = qemu.communicate(timeout=180)
+    if qemu.returncode != 0:
+        failures.append(f"QEMU's driver: {said.decode()}")
+    settle(api)
+    failures += how_it_ended(api, asked, failed=False)
+    print(f"  all settled {time.monotonic() - back:.1f} s after Ceph was back", flush=True)
+    report = storage.report(guest)
+    print(f"  {json.dumps({key: report[key] for key in ('writes', 'reads', 'errors', 'lost_or_corrupt')})}", flush=True)
+    if report["errors"] or report["lost_or_corrupt"] or not report["writes"]:
+        failures.append(f"the guest of hanok-storage: {report}")
+    if timed.slowest > ANSWER_S:
+        failures.append(f"the API took {timed.slowest:.1f} s")
+    return failures
 
 
 def remove_images(image):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """QEMU is killed (-9) while its guest writes to a volume of hanok-storage, and the server is started again: all that the guest
 was told is written (fsync) is there.
-The guest says on its console what it has written, slot by slot, by checksum; after each boot it says what it finds.
+It has two processors, and so two queues to the volume. It says on its console what it has written, slot by slot, by checksum; after each boot it says what it finds.
 Environment: as for the other stories; KILLS (1).
 """
 import base64
@@ -26,6 +26,7 @@ rm -f /var/lib/hanok/instance; sync
 say() {{ echo "guest-kill: $*"; }}
 for i in $(seq 240); do [ -b /dev/vda ] && [ -b /dev/vdb ] && break; sleep 1; done
 boot=$(cat /proc/sys/kernel/random/boot_id)
+say "queues $(ls /sys/block/vdb/mq | wc -l) ."
 for slot in $(seq 0 {SLOTS - 1}); do
   say "boot $boot finds $slot $(dd if=/dev/vdb bs=64k skip=$slot count=1 2>/dev/null | md5sum | cut -c1-32) ."
 done
@@ -44,7 +45,7 @@ class Server:
     def __init__(self, api):
         self.api, cloud = api, api.cloud
         cloud.block_storage.create_type(name=TAG, extra_specs={"hanok:transport": "vhost-user"})
-        flavor = cloud.compute.create_flavor(name=TAG, ram=128, vcpus=1, disk=1)
+        flavor = cloud.compute.create_flavor(name=TAG, ram=192, vcpus=2, disk=1)
         self.volume = api.call("POST", "/volumes", {"volume": {"name": TAG, "size": 1, "volume_type": TAG}})["volume"]["id"]
         wait_for(lambda: api.list("volumes")[self.volume]["status"] == "available", "the volume is not made")
         image = next(image.id for image in cloud.image.images() if image.name == "cirros")
@@ -131,6 +132,8 @@ def main():
         failures += lost
     if "write failed" in server.says():
         failures.append("the guest saw a write fail")
+    if "guest-kill: queues 2 ." not in server.says():
+        failures.append("the guest has not two queues")
     server.remove()
     settle(api)
     if failures:

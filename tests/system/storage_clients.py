@@ -11,19 +11,15 @@ import random
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
+from hanok_storage import CLIENT, CONF, POOL, Storage  # noqa: E402
+from node import wait_for  # noqa: E402
 
-BIN = os.environ.get("HANOK_BIN", "build/release/bin")
-GUEST = os.path.join(BIN, "..", "tests", "blk_client")
-CONF = os.environ.get("CEPH_CONF") or os.path.join(os.environ.get("HANOK_STATE", "/var/lib/hanok"), "ceph", "ceph.conf")
-POOL = "volumes"
 IMAGES = [f"clients-{os.getpid()}-{name}" for name in ("good", "wrong")]
 QUEUES = 4
 RANDOM = int(os.environ.get("HANOK_RANDOM_CLIENTS", "150"))
@@ -32,52 +28,19 @@ SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_VRING_NUM, SET_VRING_ADDR, SET_VRING
 GET_CONFIG, SET_CONFIG, SET_INFLIGHT_FD = 24, 25, 32
 
 
-def wait_for(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit(f"FAILED: {what}")
-        time.sleep(0.05)
+def status(storage, image):
+    for volume in storage.ask("volume.list"):
+        if volume["image"] == image:
+            return volume
+    sys.exit(f"FAILED: {image} is not listed")
 
 
-class Storage:
-    def __init__(self, folder, log):
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [f"{BIN}/hanok-storage", "--socket", f"{folder}/control.sock", "--state-dir", f"{folder}/state",
-             "--ceph-conf", CONF, "--ceph-client", "hanok"], stdout=log, stderr=log)
-        wait_for(lambda: self.call("version", {}).returncode == 0, "hanok-storage does not answer")
-
-    def call(self, method, arguments):
-        return subprocess.run([f"{BIN}/hanok-dpctl", "--socket", f"{self.folder}/control.sock", method,
-                               json.dumps(arguments)], capture_output=True, text=True, check=False)
-
-    def attach(self, image, **more):
-        return self.call("volume.attach", {"pool": POOL, "image": image, "socket": self.socket_of(image), **more})
-
-    def socket_of(self, image):
-        return f"{self.folder}/{image}.sock"
-
-    def status(self, image):
-        for volume in json.loads(self.call("volume.list", {}).stdout):
-            if volume["image"] == image:
-                return volume
-        sys.exit(f"FAILED: {image} is not listed")
-
-    def writes(self, image):
-        stats = json.loads(self.call("volume.stats", {"pool": POOL, "image": image}).stdout)
-        return stats[f"{POOL}/{image}"]["types"]["write"]["requests"]
-
-    def refuses(self, outcome, reason):
-        said = outcome.stdout + outcome.stderr
-        if outcome.returncode == 0 or reason not in said:
-            sys.exit(f"FAILED: not refused with '{reason}': {said}")
-        print("refused:", reason)
+def writes(storage, image):
+    return storage.stats(image)["types"]["write"]["requests"]
 
 
 def guest(storage, *options, seconds="1"):
-    return subprocess.Popen([GUEST, "verify", "--socket", storage.socket_of(IMAGES[0]), "--blocks", "512", "--seconds",
-                             seconds, *options], stdout=subprocess.PIPE, text=True)
+    return storage.guest(IMAGES[0], "--blocks", "512", "--seconds", seconds, *options)
 
 
 def check(process, what):
@@ -95,9 +58,9 @@ def layouts(storage):
                 options = (*layout, *events, "--queues", queues)
                 running = guest(storage, *options)
                 wait_for(lambda: running.poll() is not None or
-                         storage.status(IMAGES[0])["rings_running"] == int(queues), f"{options}: not all rings run")
+                         status(storage, IMAGES[0])["rings_running"] == int(queues), f"{options}: not all rings run")
                 check(running, " ".join(options))
-                wait_for(lambda: not storage.status(IMAGES[0])["connected"], "the front end does not go")
+                wait_for(lambda: not status(storage, IMAGES[0])["connected"], "the front end does not go")
 
 
 def message(request, payload=b"", size=None):
@@ -147,16 +110,11 @@ def say_wrong(path, words):
 
 
 def wrong_clients(storage):
-    earlier = storage.writes(IMAGES[0])
+    earlier = writes(storage, IMAGES[0])
     good = guest(storage, "--packed", "--queues", str(QUEUES), seconds="1000")
-    try:
-        each_wrong_client(storage, earlier)
-        good.send_signal(signal.SIGTERM)
-        check(good, "the right one, all the while")
-    finally:
-        if good.poll() is None:
-            good.kill()
-            good.wait()
+    each_wrong_client(storage, earlier)
+    good.send_signal(signal.SIGTERM)
+    check(good, "the right one, all the while")
 
 
 def random_words(dice):
@@ -193,50 +151,46 @@ def random_clients(storage):
 
 
 def each_wrong_client(storage, earlier):
-    wait_for(lambda: storage.status(IMAGES[0])["connected"] and storage.writes(IMAGES[0]) > earlier,
+    wait_for(lambda: status(storage, IMAGES[0])["connected"] and writes(storage, IMAGES[0]) > earlier,
              "the right one does not write")
     for name, words in WRONG.items():
-        before = storage.status(IMAGES[1])
+        before = status(storage, IMAGES[1])
         if not say_wrong(storage.socket_of(IMAGES[1]), words):
             sys.exit(f"FAILED: {name}: not disconnected")
-        wait_for(lambda: not storage.status(IMAGES[1])["connected"], f"{name}: still connected")
-        after = storage.status(IMAGES[1])
+        wait_for(lambda: not status(storage, IMAGES[1])["connected"], f"{name}: still connected")
+        after = status(storage, IMAGES[1])
         if after["connections"] != before["connections"] + 1:
             sys.exit(f"FAILED: {name}: {before} {after}")
         if name not in UNCOUNTED and after["protocol_errors"] != before["protocol_errors"] + 1:
             sys.exit(f"FAILED: {name}: not counted: {before} {after}")
         print(f"wrong: {name}: disconnected, {after['protocol_errors']} counted")
     random_clients(storage)
-    before = storage.writes(IMAGES[0])
-    wait_for(lambda: storage.writes(IMAGES[0]) > before, "the right one does not go on")
+    before = writes(storage, IMAGES[0])
+    wait_for(lambda: writes(storage, IMAGES[0]) > before, "the right one does not go on")
 
 
 def story(storage, cluster):
     fsid = cluster.get_fsid()
-    storage.refuses(storage.attach("absent"), f"{POOL}/absent")
+    storage.refuses(storage.try_attach("absent"), f"{POOL}/absent")
     other = fsid[:-4] + ("0000" if fsid[-4:] != "0000" else "1111")
-    storage.refuses(storage.attach(IMAGES[0], cluster=other), f"{POOL}/{IMAGES[0]}: is of the cluster {other}, this is {fsid}")
+    storage.refuses(storage.try_attach(IMAGES[0], cluster=other), f"{POOL}/{IMAGES[0]}: is of the cluster {other}, this is {fsid}")
     for image in IMAGES:
-        attached = storage.attach(image, queues=QUEUES, cluster=fsid)
-        if attached.returncode:
-            sys.exit(f"FAILED: attach: {attached.stdout}{attached.stderr}")
+        storage.attach(image, queues=QUEUES, cluster=fsid)
     layouts(storage)
     wrong_clients(storage)
 
 
-with rados.Rados(conffile=CONF, rados_id="hanok") as cluster, cluster.open_ioctx(POOL) as pool, \
-        tempfile.TemporaryDirectory(prefix="hs") as folder, open(f"{folder}/log", "w+", encoding="utf-8") as log:
-    for image in IMAGES:
-        rbd.RBD().create(pool, image, 16 << 20)
-    storage = Storage(folder, log)
-    try:
-        story(storage, cluster)
-    except SystemExit:
-        log.seek(0)
-        print(log.read()[-8000:])
-        raise
-    finally:
-        storage.process.terminate()
-        storage.process.wait()
+def main():
+    with rados.Rados(conffile=CONF, rados_id=CLIENT) as cluster, cluster.open_ioctx(POOL) as pool:
         for image in IMAGES:
-            rbd.RBD().remove(pool, image)
+            rbd.RBD().create(pool, image, 16 << 20)
+        try:
+            with Storage() as storage:
+                story(storage, cluster)
+        finally:
+            for image in IMAGES:
+                rbd.RBD().remove(pool, image)
+
+
+if __name__ == "__main__":
+    main()

@@ -79,9 +79,11 @@ TEST(DomainXml, ADiskOfHanokStorageIsKnownByItsSocket) {
   DiskSpec disk{.serial = "vol", .pool = "volumes", .image = "v", .device = "vdb"};
   EXPECT_FALSE(is_vhost_user(disk_xml(disk, kTcg)));
   disk.socket = "/run/x/volume-vol.sock";
+  disk.queues = 3;
   const auto xml = disk_xml(disk, kTcg);
   EXPECT_TRUE(is_vhost_user(xml));
   EXPECT_FALSE(holds(xml, "serial"));  // libvirt would refuse it
+  EXPECT_TRUE(holds(xml, "queues='3'"));
   EXPECT_EQ(disk_target(xml), "vdb");
   EXPECT_EQ(read_devices("<domain>" + xml + "</domain>").disks, std::vector<std::string>{"vol"});
   EXPECT_EQ(find_disk(xml, "vol"), xml);

@@ -131,6 +131,21 @@ TEST_F(InstanceReconcilerTest, WhereVhostUserCannotBeBootedFromOnlyOtherDisksAre
   EXPECT_EQ(domain().spec.disks.front().socket, "");
 }
 
+TEST_F(InstanceReconcilerTest, ADiskHasAQueueForEachProcessorAlsoAfterAResize) {
+  object_["vcpus"] = 2;
+  attach_volume(true, "vhost-user");
+  settle();
+  EXPECT_EQ(target_.served["v"]["queues"], 2);
+  EXPECT_EQ(domain().spec.disks.back().queues, 2);
+  object_["vcpus"] = 40;
+  object_["reboot"] = {{"serial", 1}, {"type", "HARD"}};
+  target_.calls.clear();
+  settle();
+  EXPECT_EQ(target_.calls, (std::vector<std::string>{"volume.detach", "volume.attach"}));
+  EXPECT_EQ(target_.served["v"]["queues"], 16);
+  EXPECT_EQ(domain().spec.disks.back().queues, 16);
+}
+
 TEST_F(InstanceReconcilerTest, ARootDiskByQemusDriverNeedsNoHanokStorage) {
   target_.answers = false;
   settle();
