@@ -161,7 +161,7 @@ Status run(const ApiOptions& options) {
       door(identity->service(), options.identity_port),
       door(compute::compute_service(*database, clock, sessions), options.compute_port),
       door(network::network_service(*database, clock), options.network_port),
-      door(volume::volume_service(*database, clock), options.volume_port),
+      door(volume::volume_service(*database, clock, sessions), options.volume_port),
       door(image::image_service(*database, clock, blocks.get()), options.image_port),
   };
   HANOK_TRY(server, http::make_server(doors, {.workers = options.workers, .stop_on_signals = true}));

@@ -19,8 +19,8 @@ Result<VolumeSource> parse_source(const Json& object) {
   if (type == "none") return out;
   HANOK_TRY(image, parse_image(object, type == "image" ? "name" : "image"));
   out.image = image;
-  if (type == "volume") {
-    out.type = VolumeSource::Type::kVolume;
+  if (type == "volume" || type == "manage") {
+    out.type = type == "volume" ? VolumeSource::Type::kVolume : VolumeSource::Type::kManaged;
     return out;
   }
   HANOK_TRY(snapshot, need_string(object, "snapshot"));

@@ -1,5 +1,7 @@
 #include "agents/volume/volume_reconciler.h"
 
+#include <algorithm>
+
 #include "agents/volume/volume_object.h"
 #include "common/log.h"
 
@@ -8,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kGib = 1ULL << 30U;
 constexpr std::int64_t kRetry_ms = 2000;
+constexpr std::int64_t kMaxImages = 1000;
 
 bool is_hopeless(ErrorCode code) {
   return code == ErrorCode::kNotFound || code == ErrorCode::kBadRequest || code == ErrorCode::kOverQuota;
@@ -76,6 +79,45 @@ Result<Json> VolumeReconciler::apply_snapshot(const Json& object) {
 Result<Outcome> VolumeReconciler::apply(const Task& task) {
   if (!task.object.is_object()) return Outcome{};
   return outcome_of(task, task.kind == "volume" ? apply_volume(task.object) : apply_snapshot(task.object));
+}
+
+std::optional<Result<Json>> VolumeReconciler::answer(const std::string& method, const Json& params) {
+  if (method != "volume_images") return std::nullopt;
+  return images(params);
+}
+
+Result<Json> VolumeReconciler::image(const storage::ImageRef& ref) {
+  HANOK_TRY(info, store_.info(ref));
+  HANOK_TRY(in_use, store_.in_use(ref));
+  return Json{{"name", ref.name}, {"size_bytes", info.size_bytes}, {"in_use", in_use}};
+}
+
+Result<Json> VolumeReconciler::images(const Json& params) {
+  HANOK_TRY(pool, need_string(params, "pool"));
+  HANOK_TRY(name, get_string(params, "name"));
+  HANOK_TRY(offset, get_int(params, "offset"));
+  HANOK_TRY(limit, get_int(params, "limit"));
+  HANOK_TRY(descending, get_bool(params, "descending"));
+  if (name) {
+    HANOK_TRY(found, image({pool, *name}));
+    return Json{{"images", Json::array({found})}};
+  }
+  HANOK_TRY(names, store_.list(pool));
+  std::sort(names.begin(), names.end());
+  if (descending.value_or(false)) std::reverse(names.begin(), names.end());
+  Json out = Json::array();
+  const auto first = static_cast<std::size_t>(std::max<std::int64_t>(offset.value_or(0), 0));
+  const auto most =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(limit.value_or(kMaxImages), 0, kMaxImages));
+  for (std::size_t i = first; i < names.size() && out.size() < most; ++i) {
+    auto found = image({pool, names[i]});
+    if (found.ok()) {
+      out.push_back(std::move(*found));
+    } else if (found.error().code != ErrorCode::kNotFound) {
+      return found.take_error();
+    }
+  }
+  return Json{{"images", std::move(out)}};
 }
 
 }  // namespace hanok::agent

@@ -21,8 +21,13 @@ class VolumeReconciler final : public Reconciler {
   // `retrying` with its cause and tried again; the API gives up at its deadline. What cannot come right is
   // reported as `error`.
   [[nodiscard]] Result<Outcome> apply(const Task& task) override;
+  // "volume_images" {pool, name} or {pool, offset, limit, descending}: images, sorted by name, with
+  // size_bytes and in_use. One that goes meanwhile is left out.
+  [[nodiscard]] std::optional<Result<Json>> answer(const std::string& method, const Json& params) override;
 
  private:
+  [[nodiscard]] Result<Json> images(const Json& params);
+  [[nodiscard]] Result<Json> image(const storage::ImageRef& ref);
   [[nodiscard]] Result<Json> apply_volume(const Json& object);
   [[nodiscard]] Result<Json> apply_snapshot(const Json& object);
 

@@ -5,12 +5,22 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/json.h"
 #include "common/uuid.h"
 
 namespace hanok::bus {
 namespace {
 
 constexpr std::size_t kMaxAskedPerHost = 256;
+
+// In the agent's words. That something is not there is told apart: it is no fault of the host.
+Error error_of(const Json& error) {
+  if (error.is_string()) return unavailable(error.get<std::string>());
+  const auto message = get_string(error, "message");
+  const auto code = get_string(error, "code");
+  if (!message.ok() || !code.ok() || !*message) return unavailable(dump_json(error));
+  return *code == to_string(ErrorCode::kNotFound) ? not_found(**message) : unavailable(**message);
+}
 
 }  // namespace
 
@@ -68,7 +78,7 @@ Result<Json> Sessions::ask(const std::string& host, const std::string& method, c
     return Error{ErrorCode::kTimeout, fmt::format("Host {} did not answer within {} ms.", host, timeout_ms)};
   }
   if (const auto error = question->reply.find("error"); error != question->reply.end()) {
-    return unavailable(error->is_string() ? error->get<std::string>() : dump_json(*error));
+    return error_of(*error);
   }
   return question->reply.value("result", Json());
 }

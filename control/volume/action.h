@@ -20,6 +20,8 @@ struct Action {
 [[nodiscard]] Answer reset_status(Action& action);
 [[nodiscard]] Answer force_delete(Action& action);
 [[nodiscard]] Answer retype(Action& action);
+// manage.cc
+[[nodiscard]] Answer unmanage(Action& action);
 // actions_revert.cc
 [[nodiscard]] Answer revert(Action& action);
 // actions_image.cc
@@ -36,6 +38,9 @@ struct Action {
 [[nodiscard]] Answer detach(Action& action);
 [[nodiscard]] Answer initialize_connection(Action& action);
 [[nodiscard]] Answer terminate_connection(Action& action);
+
+// volumes.cc: what a deletion asks of a volume.
+[[nodiscard]] Status check_deletable(store::Tx& tx, const Volume& volume, bool cascade, bool force);
 
 // Where a client that attaches by itself finds the RBD image (no key: it has its own).
 [[nodiscard]] Json connection_info(const Volume& volume, const std::string& mode);

@@ -32,6 +32,7 @@ constexpr ActionRow kActions[] = {
     {"os-unset_image_metadata", false, unset_image_metadata},
     {"os-show_image_metadata", false, show_image_metadata},
     {"os-retype", false, retype},
+    {"os-unmanage", true, unmanage},
     {"revert", false, revert},
 };
 

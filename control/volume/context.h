@@ -2,6 +2,7 @@
 // What the volume API's handlers have at hand, and the handlers, one file per resource.
 
 #include "common/clock.h"
+#include "control/bus/bus.h"
 #include "control/http/http.h"
 #include "control/store/store.h"
 #include "control/volume/record.h"
@@ -13,6 +14,7 @@ constexpr int kMaxMinor = 60;  // newest microversion: 3.60
 struct Context {
   store::Database& database;
   const Clock& clock;
+  bus::Asker& asker;
 };
 using Answer = Result<http::Response>;
 using Operation = Answer (*)(const Context&, http::Request&);
@@ -28,6 +30,13 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer update_volume(const Context& context, http::Request& request);
 [[nodiscard]] Answer delete_volume(const Context& context, http::Request& request);
 [[nodiscard]] Answer show_summary(const Context& context, http::Request& request);
+// manage.cc
+[[nodiscard]] Answer list_manageable(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_manageable_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer manage_volume(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_manageable_3_8(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_manageable_detail_3_8(const Context& context, http::Request& request);
+[[nodiscard]] Answer manage_volume_3_8(const Context& context, http::Request& request);
 // actions.cc
 [[nodiscard]] Answer volume_action(const Context& context, http::Request& request);
 // metadata.cc: of volumes and of snapshots

@@ -108,12 +108,19 @@ Status from_volume(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
   return {};
 }
 
+Status from_managed_image(const CreateSpec& spec, Volume& volume) {
+  volume.size_gib = spec.size_gib.value_or(1);
+  volume.source = {{"type", "manage"}, {"pool", kPool}, {"image", *spec.managed_image}};
+  return {};
+}
+
 Status choose_source(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
   const int sources = (spec.image_id ? 1 : 0) + (spec.snapshot_id ? 1 : 0) + (spec.source_volid ? 1 : 0);
   if (sources > 1) {
     return bad_request(
         "Invalid input received: May specify only one of snapshot, imageRef or source volume!");
   }
+  if (spec.managed_image) return from_managed_image(spec, volume);
   if (spec.snapshot_id) return from_snapshot(tx, spec, volume);
   if (spec.source_volid) return from_volume(tx, spec, volume);
   if (spec.image_id) return from_image(tx, spec, volume);

@@ -34,6 +34,16 @@ Status note_error(store::Tx& tx, const char* table, const std::string& id, const
   return {};
 }
 
+Status forget_volume(store::Tx& tx, const std::string& id) {
+  HANOK_TRY(rows, tx.query("SELECT id FROM snapshots WHERE volume_id = ?", {id}));
+  for (const auto& row : rows) HANOK_CHECK(tx.touch("snapshot", row.text("id")));
+  HANOK_CHECK(tx.execute("DELETE FROM snapshots WHERE volume_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM volume_attachments WHERE volume_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM volume_transfers WHERE volume_id = ?", {id}));
+  HANOK_CHECK(tx.execute("DELETE FROM volumes WHERE id = ?", {id}));
+  return tx.touch("volume", id);
+}
+
 namespace {
 
 struct Step {
@@ -155,7 +165,8 @@ Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std:
   } else {
     if (step.task == "extend") volume.wanted_gib = volume.size_gib;
     if (step.task == "revert") HANOK_CHECK(release_restoring(tx, volume.id));
-    settle(volume, std::string(step.failed));
+    const bool managing = step.task == "create" && volume.source["type"] == "manage";
+    settle(volume, managing ? "error_managing" : std::string(step.failed));
   }
   volume.last_error = why;
   HANOK_CHECK(add_message(tx, volume.project_id, "VOLUME", volume.id, "VOLUME_" + std::string(step.task),
@@ -180,16 +191,6 @@ Status volume_done(store::Tx& tx, Volume& volume, const Step& step, const Report
   }
   settle(volume, rest);
   return save_volume(tx, volume, now_us);
-}
-
-Status forget_volume(store::Tx& tx, const std::string& id) {
-  HANOK_TRY(rows, tx.query("SELECT id FROM snapshots WHERE volume_id = ?", {id}));
-  for (const auto& row : rows) HANOK_CHECK(tx.touch("snapshot", row.text("id")));
-  HANOK_CHECK(tx.execute("DELETE FROM snapshots WHERE volume_id = ?", {id}));
-  HANOK_CHECK(tx.execute("DELETE FROM volume_attachments WHERE volume_id = ?", {id}));
-  HANOK_CHECK(tx.execute("DELETE FROM volume_transfers WHERE volume_id = ?", {id}));
-  HANOK_CHECK(tx.execute("DELETE FROM volumes WHERE id = ?", {id}));
-  return tx.touch("volume", id);
 }
 
 // The volume works, if not as promised: its status stays. It is not touched, or the agent would be at it

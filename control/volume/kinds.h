@@ -15,6 +15,9 @@ namespace hanok::volume {
 [[nodiscard]] Status note_error(store::Tx& tx, const char* table, const std::string& id,
                                 const std::string& why);
 
+// The volume with its snapshots, attachments and transfers; what is in the pool stays.
+[[nodiscard]] Status forget_volume(store::Tx& tx, const std::string& id);
+
 // kinds_backup.cc
 [[nodiscard]] bus::Kind backup_kind();
 [[nodiscard]] Status expire_backups(store::Tx& tx, std::int64_t now_us);

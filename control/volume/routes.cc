@@ -26,6 +26,12 @@ constexpr RouteRow kRoutes[] = {
     {Method::kDelete, "/volumes", Access::kMember, nothing_here},
     {Method::kGet, "/volumes/detail", Access::kReader, list_volumes_detail},
     {Method::kGet, "/volumes/summary", Access::kReader, show_summary},
+    {Method::kGet, "/os-volume-manage", Access::kAdmin, list_manageable},
+    {Method::kGet, "/os-volume-manage/detail", Access::kAdmin, list_manageable_detail},
+    {Method::kPost, "/os-volume-manage", Access::kAdmin, manage_volume},
+    {Method::kGet, "/manageable_volumes", Access::kAdmin, list_manageable_3_8},
+    {Method::kGet, "/manageable_volumes/detail", Access::kAdmin, list_manageable_detail_3_8},
+    {Method::kPost, "/manageable_volumes", Access::kAdmin, manage_volume_3_8},
     {Method::kGet, "/volumes/{id}", Access::kReader, show_volume},
     {Method::kPut, "/volumes/{id}", Access::kMember, update_volume},
     {Method::kDelete, "/volumes/{id}", Access::kMember, delete_volume},
@@ -131,8 +137,8 @@ http::Handler bind(const Context& context, Operation operation) {
 
 }  // namespace
 
-http::Service volume_service(store::Database& database, const Clock& clock) {
-  const Context context{database, clock};
+http::Service volume_service(store::Database& database, const Clock& clock, bus::Asker& asker) {
+  const Context context{database, clock, asker};
   http::Service out;
   out.name = "volume";
   out.envelope = http::Envelope::kVolume;

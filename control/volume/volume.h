@@ -64,6 +64,6 @@ struct NewVolume {
 [[nodiscard]] store::Module volume_module();
 [[nodiscard]] std::vector<bus::Kind> volume_kinds();
 [[nodiscard]] Status expire_volumes(store::Tx& tx, std::int64_t now_us);
-[[nodiscard]] http::Service volume_service(store::Database& database, const Clock& clock);
+[[nodiscard]] http::Service volume_service(store::Database& database, const Clock& clock, bus::Asker& asker);
 
 }  // namespace hanok::volume

@@ -11,6 +11,8 @@ bool is_one_of(const std::string& status, std::initializer_list<const char*> all
   return std::any_of(allowed.begin(), allowed.end(), [&](const char* one) { return status == one; });
 }
 
+}  // namespace
+
 Status check_deletable(store::Tx& tx, const Volume& volume, bool cascade, bool force) {
   if (volume.status == "deleting") return {};
   if (!force && !is_one_of(volume.status, {"available", "error", "error_restoring", "error_extending",
@@ -33,8 +35,6 @@ Status check_deletable(store::Tx& tx, const Volume& volume, bool cascade, bool f
   }
   return {};
 }
-
-}  // namespace
 
 Answer show_volume(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {

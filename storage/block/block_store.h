@@ -71,6 +71,8 @@ class BlockStore {
   // how many images went; those still needed stay. Safe beside any other call, also of other hosts.
   [[nodiscard]] virtual Result<std::size_t> purge_trash(const std::string& pool) = 0;
   [[nodiscard]] virtual Result<ImageInfo> info(const ImageRef& image) = 0;
+  // Some client has it open, or had when it died less than half a minute ago.
+  [[nodiscard]] virtual Result<bool> in_use(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status create_snapshot(const SnapshotRef& snapshot) = 0;
   [[nodiscard]] virtual Status remove_snapshot(const SnapshotRef& snapshot) = 0;
   // Bytes and size as they were; kNotFound when there is no such snapshot. Not for an image that is in use.

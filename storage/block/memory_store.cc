@@ -167,6 +167,14 @@ Result<ImageInfo> MemoryStore::info(const ImageRef& image) {
   return out;
 }
 
+Result<bool> MemoryStore::in_use(const ImageRef& image) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_TRY(found, find_image(image));
+  static_cast<void>(found);
+  return false;
+}
+
 Status MemoryStore::create_snapshot(const SnapshotRef& snapshot) {
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());

@@ -23,6 +23,7 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Status remove(const ImageRef& image) override;
   [[nodiscard]] Result<std::size_t> purge_trash(const std::string& pool) override;  // has none
   [[nodiscard]] Result<ImageInfo> info(const ImageRef& image) override;
+  [[nodiscard]] Result<bool> in_use(const ImageRef& image) override;  // by nobody
   [[nodiscard]] Status create_snapshot(const SnapshotRef& snapshot) override;
   [[nodiscard]] Status remove_snapshot(const SnapshotRef& snapshot) override;
   [[nodiscard]] Status rollback(const SnapshotRef& snapshot) override;

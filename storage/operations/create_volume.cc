@@ -51,6 +51,8 @@ Status bring_about(BlockStore& store, Converter& converter, const ImageRef& volu
       return clone_to(store, {source.image, source.snapshot}, volume);
     case VolumeSource::Type::kVolume:
       return clone_volume(store, volume, source.image);
+    case VolumeSource::Type::kManaged:
+      return store.rename(source.image, volume.name);
   }
   return {};
 }

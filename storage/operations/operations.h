@@ -12,7 +12,7 @@
 namespace hanok::storage {
 
 struct VolumeSource {
-  enum class Type { kNone, kImage, kSnapshot, kVolume };
+  enum class Type { kNone, kImage, kSnapshot, kVolume, kManaged };  // kManaged: `image` itself, renamed
   Type type = Type::kNone;
   ImageRef image;        // the parent's RBD image
   std::string snapshot;  // kImage, kSnapshot

@@ -1,5 +1,7 @@
 #include "storage/rbd/rbd_store.h"
 
+#include <list>
+
 #include "storage/rbd/rbd_image.h"
 
 namespace hanok::storage {
@@ -86,6 +88,14 @@ class RbdStore final : public BlockStore {
       if (kind == RBD_SNAP_NAMESPACE_TYPE_USER) out.snapshots.push_back(one.name);
     }
     return out;
+  }
+
+  // Who looks only, as we do here, is no watcher.
+  Result<bool> in_use(const ImageRef& image) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
+    std::list<librbd::image_watcher_t> watchers;
+    HANOK_CHECK(status(open->image.list_watchers(watchers), "Watchers of " + display(image)));
+    return !watchers.empty();
   }
 
   Status create_snapshot(const SnapshotRef& snapshot) override {

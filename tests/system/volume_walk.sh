@@ -79,6 +79,18 @@ refused "" volume transfer request accept --auth-key wrong "$transfer"
 os volume transfer request accept --auth-key "$key" "$transfer" >/dev/null
 has_status available volume show "$tag-clone" >/dev/null || die "the volume was not taken"
 
+step "Let go with its image kept, found in the pool, and managed again; what is wrong is refused"
+clone=$(value id volume show "$tag-clone")
+cinder --os-volume-api-version 3.60 unmanage "$tag-clone"
+gone 30 volume show "$tag-clone"
+rbd -c "$HANOK_STATE/ceph/ceph.conf" --id hanok rename "volumes/volume-$clone" "volumes/$tag-image"
+expect_in "cinder manageable-list" "$(cinder --os-volume-api-version 3.60 manageable-list hanok@rbd#volumes)" "'source-name': '$tag-image'"
+! cinder --os-volume-api-version 3.60 manage --name "$tag-none" hanok@rbd#volumes "$tag-absent" >/dev/null 2>"$work/refused" || die "an image that is absent was managed"
+expect_in "the refusal" "$(cat "$work/refused")" "no such image"
+cinder --os-volume-api-version 3.60 manage --name "$tag-clone" hanok@rbd#volumes "$tag-image" >/dev/null
+available volume show "$tag-clone"
+expect "the size" "$(value size volume show "$tag-clone")" 3
+
 step "Everything is removed: also a parent before its clones"
 os volume delete --purge "$tag-volume"
 gone 60 volume show "$tag-volume"

@@ -108,6 +108,37 @@ TEST_F(VolumeReconcilerTest, WhatCannotComeRightIsAnErrorAtOnce) {
   EXPECT_EQ(apply("volume", {{"task", "create"}})["state"], "error");
 }
 
+TEST_F(VolumeReconcilerTest, AManagedImageGetsTheVolumesNameAlsoWhenItHasItAlready) {
+  ASSERT_TRUE(store_.create({"volumes", "there"}, 4096).ok());
+  Json object = volume("create");
+  object["source"] = {{"type", "manage"}, {"pool", "volumes"}, {"image", "there"}};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(apply("volume", object)["state"], "available");
+    EXPECT_TRUE(storage::has(store_, {"volumes", "volume-v1"}));
+    EXPECT_FALSE(storage::has(store_, {"volumes", "there"}));
+  }
+}
+
+TEST_F(VolumeReconcilerTest, SaysWhichImagesThereAre) {
+  for (const char* name : {"b", "a", "c"}) ASSERT_TRUE(store_.create({"volumes", name}, 4096).ok());
+  const auto ask = [&](Json params) {
+    params["pool"] = "volumes";
+    std::string names;
+    const auto answer = reconciler_.answer("volume_images", params);
+    if (!answer || !answer->ok()) return std::string("refused");
+    for (const Json& image : (**answer)["images"]) names += image.value("name", "");
+    return names;
+  };
+  EXPECT_EQ(ask(Json::object()), "abc");
+  EXPECT_EQ(ask({{"descending", true}}), "cba");
+  EXPECT_EQ(ask({{"offset", 1}, {"limit", 1}}), "b");
+  EXPECT_EQ(ask({{"offset", 9}}), "");
+  EXPECT_EQ(ask({{"offset", -9}, {"limit", -9}}), "");
+  EXPECT_EQ(ask({{"name", "b"}}), "b");
+  EXPECT_EQ(ask({{"name", "d"}}), "refused");
+  EXPECT_FALSE(reconciler_.answer("console_log", Json::object()));
+}
+
 TEST_F(VolumeReconcilerTest, NothingIsDoneForAnObjectThatIsNotWanted) {
   EXPECT_TRUE(apply("volume", nullptr).is_null());
 }

@@ -225,6 +225,25 @@ TEST_F(AgentServiceTest, a_question_is_answered_while_the_asker_waits) {
       404);
 }
 
+TEST_F(AgentServiceTest, an_answer_that_is_an_error_comes_in_the_agents_words) {
+  const auto ask = [&](const Json& error) {
+    Result<Json> answer = Json();
+    std::thread asker([&] { answer = sessions_.ask("a", "console", Json::object(), 20'000); });
+    Json asks = Json::array();
+    while (asks.empty()) asks = changes("a", 1'000'000, 5'000)["asks"];
+    call(Method::kPost, "/agent/v1/answer", {{"host", "a"}, {"id", asks[0]["id"]}, {"error", error}});
+    asker.join();
+    EXPECT_FALSE(answer.ok());
+    return answer.error();
+  };
+  const Error absent = ask({{"code", "not_found"}, {"message", "There is no such thing."}});
+  EXPECT_EQ(absent.code, ErrorCode::kNotFound);
+  EXPECT_EQ(absent.message, "There is no such thing.");
+  EXPECT_EQ(ask({{"code", "internal"}, {"message", "It broke."}}).code, ErrorCode::kUnavailable);
+  EXPECT_EQ(ask({{"code", 7}, {"message", 7}}).code, ErrorCode::kUnavailable);
+  EXPECT_EQ(ask("words").message, "words");
+}
+
 TEST_F(AgentServiceTest, an_unanswered_question_times_out) {
   EXPECT_EQ(sessions_.ask("nobody", "console", {}, 1).error().code, ErrorCode::kTimeout);
 }

@@ -18,13 +18,24 @@ class NoConverter final : public storage::Converter {
   }
 };
 
+// Questions go to the reconciler, as over an agent's session; nobody answers without one.
+class DirectAsker final : public bus::Asker {
+ public:
+  Result<Json> ask(const std::string&, const std::string& method, const Json& params, std::int64_t) override {
+    if (reconciler == nullptr) return unavailable("no session");
+    auto answer = reconciler->answer(method, params);
+    return answer ? std::move(*answer) : Result<Json>(not_found("no such question"));
+  }
+  agent::Reconciler* reconciler = nullptr;
+};
+
 class VolumeTest : public ::testing::Test {
  protected:
   void SetUp() override {
     database = std::move(store::open_database(":memory:",
                                               {bus::bus_module(), image::image_module(), volume_module()}))
                    .value();
-    api = std::make_unique<ApiCaller>(volume_service(*database, clock));
+    api = std::make_unique<ApiCaller>(volume_service(*database, clock, asker));
     for (auto& kind : volume_kinds()) kinds.emplace(kind.name, kind);
     api->be("p1");
   }
@@ -83,6 +94,7 @@ class VolumeTest : public ::testing::Test {
   storage::MemoryStore blocks;
   NoConverter converter;
   agent::VolumeReconciler reconciler{blocks, converter};
+  DirectAsker asker;
   std::unique_ptr<store::Database> database;
   std::unique_ptr<ApiCaller> api;
   std::map<std::string, bus::Kind> kinds;
