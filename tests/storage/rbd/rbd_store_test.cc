@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <rbd/librbd.hpp>
 
 #include "common/secret.h"
 #include "common/uuid.h"
@@ -56,6 +57,34 @@ TEST_F(RbdStore, KnowsTheCapacity) {
   auto info = store_->pool_info("volumes");
   ASSERT_OK(info);
   EXPECT_GT(info->total_bytes, info->free_bytes);
+}
+
+TEST_F(RbdStore, KnowsTheClusterAndWhoHasAnImageOpen) {
+  auto cluster = store_->cluster_id();
+  ASSERT_OK(cluster);
+  EXPECT_TRUE(is_uuid(*cluster)) << *cluster;
+  const ImageRef image{"volumes", tag_ + "-open"};
+  EXPECT_EQ(store_->in_use(image).error().code, ErrorCode::kNotFound);
+  ASSERT_OK(store_->create(image, kMib));
+  const auto is_open = [&] {
+    auto in_use = store_->in_use(image);
+    EXPECT_OK(in_use);
+    return in_use.ok() && *in_use;
+  };
+  EXPECT_FALSE(is_open());
+  {
+    librados::Rados rados;
+    librados::IoCtx io;
+    librbd::Image other;
+    ASSERT_EQ(rados.init(client_.c_str()), 0);
+    ASSERT_EQ(rados.conf_read_file(conf_.c_str()), 0);
+    ASSERT_EQ(rados.connect(), 0);
+    ASSERT_EQ(rados.ioctx_create("volumes", io), 0);
+    ASSERT_EQ(librbd::RBD().open(io, other, image.name.c_str()), 0);
+    EXPECT_TRUE(is_open());
+  }
+  EXPECT_FALSE(is_open());
+  ASSERT_OK(store_->remove(image));
 }
 
 // By another client that has the image open all the while: 20 operations a second would take it half a
