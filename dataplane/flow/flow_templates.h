@@ -52,7 +52,11 @@ class AskingView final : public ConnectionView {
   explicit AskingView(const ConnectionView& connections) : connections_(connections) {}
   [[nodiscard]] std::optional<ConnectionMatch> find(const ConnectionKey& key) const override {
     auto match = connections_.find(key);
-    if (match || count_ == asked_.size()) {
+    if (match) {
+      more_ = true;
+    } else if (std::find(asked_.begin(), asked_.begin() + count_, key) != asked_.begin() + count_) {
+      // asked before, by another stage
+    } else if (count_ == asked_.size()) {
       more_ = true;
     } else {
       asked_[count_++] = key;

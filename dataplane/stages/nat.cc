@@ -117,9 +117,29 @@ std::optional<Binding> new_binding(const Context& context, const Router& router)
   return std::nullopt;
 }
 
+// Past a gateway without source NAT addresses go as they are. Who began is kept all the same: what came in to
+// a guest's own address is answered from that, also where the guest has a floating IP.
+void keep_as_it_is(Context& context, const Router& router, bool outward) {
+  if (context.parsed.is_icmp_error()) return;
+  const ConnectionKey key = nat_key(Zone::kNatOutside, router, context, outward);
+  const auto match = context.connections.find(key);
+  const bool local_starts = match ? match->local_started : outward;
+  context.zones.push_back({key, local_starts, local_starts != outward, match});
+}
+
+bool came_as_it_is(const Context& context, const Router& router) {
+  if (router.state.gateway->snat) return false;
+  const auto inner = quoted_packet(context);
+  const auto match = context.connections.find(inner ? quoted_key(Zone::kNatOutside, router, *inner, true)
+                                                    : nat_key(Zone::kNatOutside, router, context, true));
+  return match && !match->local_started;
+}
+
 Verdict source_nat(Context& context, const Router& router) {
-  if (!router.state.gateway->snat || !first_v4(*router.gateway))
-    return kNext;  // addresses go out as they are
+  if (!router.state.gateway->snat || !first_v4(*router.gateway)) {
+    keep_as_it_is(context, router, true);
+    return kNext;
+  }
   const std::uint8_t protocol = context.parsed.protocol;
   if (const auto inner = quoted_packet(context)) return source_nat_error(context, router, *inner);
   if (protocol != protocol::kTcp && protocol != protocol::kUdp && !is_query(context)) {
@@ -215,7 +235,8 @@ bool turns_back(const Context& context, const Router& router, bool by_gateway) {
 
 Verdict translate_outward(Context& context, const Router& router) {
   if (const Port* port = sending_port(context)) context.depend(Kind::kPort, port->handle);
-  if (const FloatingIp* floating = floating_of_source(context, router)) {
+  if (const FloatingIp* floating = floating_of_source(context, router);
+      floating != nullptr && !came_as_it_is(context, router)) {
     context.depend(Kind::kFloatingIp, floating->handle);
     context.cause = ref(Kind::kFloatingIp, floating->handle);
     add_meter(context, context.cause, floating->state.qos, true);
@@ -235,8 +256,11 @@ bool translate_inward(Context& context, const Router& router, Verdict& verdict) 
   if (const FloatingIp* floating = tables.floating_ips.at(handle))
     return to_floating_ip(context, router, *floating, verdict);
   if (undo_source_nat(context, router)) return true;
-  // The router's own address: answered or refused later.
-  if (has_address(router, context.ip_destination) || !router.state.gateway->snat) return true;
+  if (has_address(router, context.ip_destination)) return true;  // answered or refused later
+  if (!router.state.gateway->snat) {
+    keep_as_it_is(context, router, false);
+    return true;
+  }
   verdict = context.drop_for(DropReason::snat_no_binding, Kind::kRouter, router.handle);
   return false;
 }

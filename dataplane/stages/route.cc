@@ -71,6 +71,7 @@ Verdict pass_router(Context& context, const Router& router) {
   if (by_gateway && !context.tables.is_gateway_host(router)) return refuse(DropReason::gateway_elsewhere);
   if (context.parsed.l3 == L3::kIpv6) return pass_router_ipv6(context, router, *in);
   Verdict verdict;
+  const Ip asked_for = context.ip_destination;
   if (by_gateway && !translate_inward(context, router, verdict)) return verdict;
   if (has_address(router, context.ip_destination)) {
     const bool echo = context.parsed.protocol == protocol::kIcmp && context.parsed.icmp_type == icmp::kEcho &&
@@ -88,7 +89,9 @@ Verdict pass_router(Context& context, const Router& router) {
     return refuse(DropReason::ttl_exceeded);
   }
   const Way way = look_up(context, router, context.ip_destination);
-  if (way.out == nullptr) {
+  // A floating IP whose port this router does not reach: the inside address would go out as it is.
+  const bool turned_away = by_gateway && way.by_gateway && !(context.ip_destination == asked_for);
+  if (way.out == nullptr || turned_away) {
     icmp_error(context, *in, icmp::kUnreachable, icmp::kNetUnreachable);
     return refuse(DropReason::no_route);
   }

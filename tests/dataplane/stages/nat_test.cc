@@ -114,6 +114,51 @@ TEST_F(Nat, GuestsWithFloatingIpsReachEachOther) {
   }
 }
 
+TEST_F(Nat, FloatingIpOfANetworkThatTheRouterLeftIsUnreachable) {
+  floating_ip("f", "a", "10.0.0.10", "203.0.113.20");
+  StateDocument change;
+  RouterState router = tables->data().routers.named("r")->state;
+  router.interfaces.erase(router.interfaces.begin());
+  change.router["r"] = router;
+  apply(change);
+  const Bytes told = one(send("ext", from_outside("203.0.113.20"), {{"ext no_route", 1}}), "ext");
+  EXPECT_EQ(parsed(told).icmp_type, icmp::kUnreachable);
+  EXPECT_EQ(to_string(quotation(told).ip_destination), "203.0.113.20");
+}
+
+TEST_F(Nat, WhatCameToAnInsideAddressIsAnsweredFromIt) {
+  floating_ip("f", "a", "10.0.0.10", "203.0.113.20");
+  StateDocument change;
+  RouterState router = tables->data().routers.named("r")->state;
+  router.gateway->snat = false;
+  change.router["r"] = router;
+  apply(change);
+  Frame request = from_outside("10.0.0.10");
+  for (int i = 0; i < 2; ++i) {
+    const Bytes in = one(send("ext", request), "a");
+    EXPECT_EQ(to_string(parsed(in).ip_destination), "10.0.0.10");
+    EXPECT_EQ(to_string(parsed(one(send("a", answer_to(in, kBlueMac)), "ext")).ip_source), "10.0.0.10");
+    const Parsed error = parsed(one(send("a", error_about(in, kBlueMac)), "ext"));
+    EXPECT_EQ(to_string(error.ip_source), "10.0.0.10");
+  }
+  // What the guest begins has its floating IP, and what came to that is answered from that.
+  EXPECT_EQ(to_string(parsed(one(send("a", from_guest("10.0.0.10", "9.9.9.9")), "ext")).ip_source),
+            "203.0.113.20");
+  request.destination = ip("203.0.113.20");
+  request.source_port = 10001;
+  const Bytes in = one(send("ext", request), "a");
+  EXPECT_EQ(to_string(parsed(one(send("a", answer_to(in, kBlueMac)), "ext")).ip_source), "203.0.113.20");
+  // Without a floating IP nothing is translated: the next connection needs no stages, either way.
+  Frame out = from_guest("10.0.0.11", "9.9.9.9"), back = from_outside("10.0.0.11");
+  for (std::uint16_t number = 20000; number < 20002; ++number) {
+    out.source_port = back.source_port = number;
+    EXPECT_EQ(parsed(one(send("b", out), "ext")).ip_source, out.source);
+    EXPECT_EQ(engine->counters().flows_by_template.read(), number == 20000 ? 0U : 1U);
+    EXPECT_EQ(parsed(one(send("ext", back), "b")).ip_source, back.source);
+  }
+  EXPECT_EQ(engine->counters().flows_by_template.read(), 2U);
+}
+
 TEST_F(Nat, ErrorInAHairpinQuotesWhatTheSenderSent) {
   floating_ip("f", "b", "10.0.0.11", "203.0.113.21");
   // By source NAT out, by the floating IP in: both ends differ.
