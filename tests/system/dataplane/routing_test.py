@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""A router: between two subnets, to the external network by SNAT, and both ways by a floating IP."""
+"""A router: between two subnets, by equal routes, to the external network by SNAT, and both ways by a floating IP."""
+import re
+
 from lab import Lab, expect, network, port, state, subnet, wait_for
 
 EXTERNAL_MAC = "02:00:00:00:00:fe"
@@ -14,6 +16,7 @@ with Lab() as lab:
     desired["subnet"]["sx"] = subnet("x", "203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
     desired["port"]["pa"] = port("a", 1, "sa", "10.0.1.11")
     desired["port"]["pb"] = port("b", 2, "sb", "10.0.2.12")
+    desired["port"]["pc"] = port("b", 3, "sb", "10.0.2.13")
     desired["router"]["r"] = {
         "admin_up": True,
         "interfaces": [{"port": "ra", "network": "a", "mac": "fa:16:3e:00:01:01",
@@ -25,8 +28,10 @@ with Lab() as lab:
         "routes": []}
     a = lab.guest("a", desired["port"]["pa"], "10.0.1.11/24")
     b = lab.guest("b", desired["port"]["pb"], "10.0.2.12/24")
+    c = lab.guest("c", desired["port"]["pc"], "10.0.2.13/24")
     a.run("ip", "route", "add", "default", "via", "10.0.1.1")
-    b.run("ip", "route", "add", "default", "via", "10.0.2.1")
+    for guest in (b, c):
+        guest.run("ip", "route", "add", "default", "via", "10.0.2.1")
     outside = lab.namespace("outside")
     desired["uplink"]["ext"] = {"device": lab.plug(outside, EXTERNAL_MAC), "physical_network": "external"}
     outside.run("ip", "address", "add", "203.0.113.1/24", "dev", "eth0")
@@ -36,6 +41,32 @@ with Lab() as lab:
     expect(a.ping("10.0.2.12") == 3, "no routing between subnets")
     out = a.run("ping", "-n", "-c", "1", "10.0.2.12").stdout
     expect("ttl=63" in out, "a router takes one from the TTL:\n" + out)
+
+    # Two guests stand for one address: equal routes share the connections, each of which keeps to its own.
+    for name, guest in (("pb", b), ("pc", c)):
+        guest.run("ip", "address", "add", "198.18.0.1/32", "dev", "lo")
+        desired["port"][name]["allowed_address_pairs"] = [{"ip": "198.18.0.1/32"}]
+    ways = [{"destination": "198.18.0.0/24", "nexthop": nexthop} for nexthop in ("10.0.2.12", "10.0.2.13")]
+
+    def routed(routes):
+        desired["router"]["r"]["routes"] = routes
+        plane.apply({"port": desired["port"], "router": desired["router"]})
+
+    def echoes(guest):
+        return int(re.search(r"IcmpInEchos\s+(\d+)", guest.run("nstat", "-asz", "IcmpInEchos").stdout).group(1))
+
+    def asked(connections):
+        """How many echo requests of so many connections, three of each, come to b and to c."""
+        before = [echoes(guest) for guest in (b, c)]
+        expect(all(a.ping("198.18.0.1") == 3 for _ in range(connections)), "no answer by an extra route")
+        return [echoes(guest) - known for guest, known in zip((b, c), before)]
+
+    routed(ways)
+    shares = asked(16)
+    expect(sum(shares) == 48 and min(shares) > 0 and shares[0] % 3 == 0, f"shares of two equal routes: {shares}")
+    routed(ways[1:])
+    shares = asked(2)
+    expect(shares == [0, 6], f"shares after one route is gone: {shares}")
 
     # Out by SNAT: the outside sees the router's address, and the answer finds back.
     expect(a.ping("203.0.113.1") >= 2, "no way out by SNAT")
