@@ -132,7 +132,7 @@ class DataPlane:
             with contextlib.suppress(OSError):
                 return self.connect()
             return False
-        wait_for(ready, "the control socket", 20)
+        wait_for(ready, "the control socket", 60)
 
     def connect(self):
         self.connection = socket.socket(socket.AF_UNIX)
