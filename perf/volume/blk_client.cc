@@ -24,6 +24,7 @@ constexpr std::uint32_t kBlock_bytes = 4096;
 constexpr std::chrono::milliseconds kRetryPause{20};
 constexpr std::chrono::seconds kReconnectPatience{120};
 constexpr std::uint64_t kSeed = 42;
+constexpr unsigned kRestartsAtOnce = 4;
 
 std::atomic<bool> stop_asked{false};
 
@@ -37,6 +38,9 @@ struct Options {
   std::uint64_t blocks = 4096;  // that verify uses
   std::uint64_t seed = kSeed;
   double seconds = 5;
+  // verify: the last ring has no requests and is started again all the time; the others have some that need
+  // no device, so that the rings are busy.
+  bool restart = false;
 };
 
 double ms_since(Clock::time_point begin) {
@@ -63,9 +67,16 @@ class Model {
 
   Status run();
   [[nodiscard]] Json report() const {
-    return {{"writes", writes_},         {"zeroed", zeroed_},         {"reads", reads_},
-            {"lost_or_corrupt", wrong_}, {"reconnects", reconnects_}, {"errors", errors_},
-            {"seed", options_.seed},     {"stalls_ms", stalls_ms_},   {"blocks_checked", checked_}};
+    return {{"writes", writes_},
+            {"zeroed", zeroed_},
+            {"reads", reads_},
+            {"lost_or_corrupt", wrong_},
+            {"reconnects", reconnects_},
+            {"errors", errors_},
+            {"ids", ids_},
+            {"seed", options_.seed},
+            {"stalls_ms", stalls_ms_},
+            {"blocks_checked", checked_}};
   }
 
  private:
@@ -79,6 +90,9 @@ class Model {
   void start(std::uint16_t slot, RequestType type, std::uint64_t block);
   void done(FrontEnd::Done answer);
   void fill();
+  [[nodiscard]] bool is_free(std::uint16_t slot) const {
+    return !slots_[slot].busy && !(options_.restart && front_.ring_of(slot) + 1 == options_.front.queues);
+  }
   [[nodiscard]] bool idle() const {
     return std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.busy; });
   }
@@ -89,8 +103,8 @@ class Model {
   std::vector<std::uint64_t> wanted_;
   std::vector<bool> busy_;
   std::vector<Slot> slots_;
-  std::uint64_t number_ = 0, writes_ = 0, zeroed_ = 0, reads_ = 0, wrong_ = 0, errors_ = 0, reconnects_ = 0,
-                checked_ = 0;
+  std::uint64_t ids_ = 0, number_ = 0, writes_ = 0, zeroed_ = 0, reads_ = 0, wrong_ = 0, errors_ = 0,
+                reconnects_ = 0, checked_ = 0;
   std::vector<double> stalls_ms_;
   std::optional<Clock::time_point> gone_since_;
 };
@@ -137,6 +151,9 @@ void Model::done(FrontEnd::Done answer) {
       wanted_[slot.block] = 0;
       ++zeroed_;
       return;
+    case RequestType::kGetId:
+      ++ids_;
+      return;
     default:
       break;
   }
@@ -151,12 +168,13 @@ void Model::done(FrontEnd::Done answer) {
 
 void Model::fill() {
   for (std::uint16_t number = 0; number < options_.front.depth; ++number) {
-    if (slots_[number].busy) continue;
+    if (!is_free(number)) continue;
     const std::uint64_t block = random_() % wanted_.size();
     if (busy_[block]) continue;
-    const std::uint64_t choice = random_() % 10;
+    const std::uint64_t choice = random_() % (options_.restart ? 1000 : 10);
     start(number,
-          choice == 0   ? RequestType::kWriteZeroes
+          choice >= 10  ? RequestType::kGetId
+          : choice == 0 ? RequestType::kWriteZeroes
           : choice == 1 ? RequestType::kRead
                         : RequestType::kWrite,
           block);
@@ -166,8 +184,12 @@ void Model::fill() {
 Status Model::until(const std::function<bool()>& end) {
   while (!end()) {
     front_.kick();
-    if (front_.collect(std::chrono::milliseconds{100}, [this](FrontEnd::Done answer) { done(answer); }))
+    if (front_.collect(std::chrono::milliseconds{100}, [this](FrontEnd::Done answer) { done(answer); })) {
+      for (unsigned i = 0; options_.restart && i < kRestartsAtOnce; ++i) {
+        HANOK_CHECK(front_.restart_ring(options_.front.queues - 1));
+      }
       continue;
+    }
     if (!gone_since_) gone_since_ = Clock::now();
     HANOK_CHECK(connect_again(front_));
     ++reconnects_;
@@ -182,7 +204,7 @@ Status Model::run() {
   std::uint64_t next = 0;
   HANOK_CHECK(until([&] {
     for (std::uint16_t number = 0; number < slots_.size() && next < wanted_.size(); ++number) {
-      if (!slots_[number].busy) start(number, RequestType::kWriteZeroes, next++);
+      if (is_free(number)) start(number, RequestType::kWriteZeroes, next++);
     }
     return next == wanted_.size() && idle();
   }));
@@ -197,7 +219,7 @@ Status Model::run() {
   next = 0;
   HANOK_CHECK(until([&] {
     for (std::uint16_t number = 0; number < slots_.size() && next < wanted_.size(); ++number) {
-      if (!slots_[number].busy) start(number, RequestType::kRead, next++);
+      if (is_free(number)) start(number, RequestType::kRead, next++);
     }
     return next == wanted_.size() && idle();
   }));
@@ -315,6 +337,8 @@ int main(int argc, char** argv) {
     command->add_flag("--packed", options.front.packed, "Packed rings");
   }
   verify->add_option("--blocks", options.blocks, "of 4 KiB, from the volume's begin");
+  verify->add_flag("--restart", options.restart,
+                   "Starts the last of several rings, which is idle, over and over");
   measure->add_option("--block-bytes", options.block_bytes)->check(CLI::Range(512, 1 << 20));
   measure->add_option("--read-percent", options.read_percent)->check(CLI::Range(0, 100));
   measure->add_flag("--sequential", options.sequential);

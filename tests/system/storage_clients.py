@@ -22,6 +22,7 @@ from node import wait_for  # noqa: E402
 
 IMAGES = [f"clients-{os.getpid()}-{name}" for name in ("good", "wrong")]
 QUEUES = 4
+RESTARTS_S = "5"
 RANDOM = int(os.environ.get("HANOK_RANDOM_CLIENTS", "150"))
 
 SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_KICK = 2, 3, 5, 8, 9, 12
@@ -61,6 +62,17 @@ def layouts(storage):
                          status(storage, IMAGES[0])["rings_running"] == int(queues), f"{options}: not all rings run")
                 check(running, " ".join(options))
                 wait_for(lambda: not status(storage, IMAGES[0])["connected"], "the front end does not go")
+
+
+def restarted_rings(storage):
+    """A ring that starts is no matter of the others: they see the guest's memory all the while."""
+    for layout in ([], ["--packed"]):
+        running = guest(storage, "--queues", str(QUEUES), "--restart", *layout, seconds=RESTARTS_S)
+        check(running, " ".join(["rings that start again beside others", *layout]))
+        wait_for(lambda: not status(storage, IMAGES[0])["connected"], "the front end does not go")
+    volume = storage.stats(IMAGES[0])
+    if any((*volume["refusals"].values(), *volume["ring_faults"].values())):
+        sys.exit(f"FAILED: {volume['refusals']}, {volume['ring_faults']}")
 
 
 def message(request, payload=b"", size=None):
@@ -177,6 +189,7 @@ def story(storage, cluster):
     for image in IMAGES:
         storage.attach(image, queues=QUEUES, cluster=fsid)
     layouts(storage)
+    restarted_rings(storage)
     wrong_clients(storage)
 
 

@@ -44,6 +44,21 @@ std::unique_ptr<Ring> ring_of(const rte_vhost_vring& vring, const rte_vhost_ring
   return std::make_unique<SplitRing>(layout);
 }
 
+// Empty when there is no table.
+GuestMemory memory_of(int vid) {
+  rte_vhost_memory* table = nullptr;
+  if (rte_vhost_get_mem_table(vid, &table) != 0 || table == nullptr) return {};
+  std::vector<MemoryRegion> regions;
+  for (std::uint32_t i = 0; i < table->nregions; ++i) {
+    const rte_vhost_mem_region& region = table->regions[i];
+    regions.push_back(
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the library gives addresses as numbers
+        {region.guest_phys_addr, region.size, reinterpret_cast<std::byte*>(region.host_user_addr)});
+  }
+  std::free(table);
+  return GuestMemory(std::move(regions));
+}
+
 void close_fd(int& fd) {
   if (fd >= 0) ::close(fd);
   fd = -1;
@@ -122,20 +137,6 @@ void Session::announce_size() {
   if (vid_.load() >= 0) static_cast<void>(rte_vhost_slave_config_change(vid_, false));
 }
 
-void Session::update_memory(int vid) {
-  rte_vhost_memory* table = nullptr;
-  if (rte_vhost_get_mem_table(vid, &table) != 0 || table == nullptr) return;
-  std::vector<MemoryRegion> regions;
-  for (std::uint32_t i = 0; i < table->nregions; ++i) {
-    const rte_vhost_mem_region& region = table->regions[i];
-    regions.push_back(
-        // NOLINTNEXTLINE(performance-no-int-to-ptr): the library gives addresses as numbers
-        {region.guest_phys_addr, region.size, reinterpret_cast<std::byte*>(region.host_user_addr)});
-  }
-  std::free(table);
-  memory_ = GuestMemory(std::move(regions));
-}
-
 // The addresses are known from the kick on; other rings need not be there (firmware uses one).
 bool Session::start(int vid, std::uint16_t index) {
   stop(index);
@@ -156,7 +157,7 @@ bool Session::start(int vid, std::uint16_t index) {
   std::uint16_t available = 0;
   std::uint16_t used = 0;
   if (rte_vhost_get_vring_base(vid, index, &available, &used) != 0) return false;
-  update_memory(vid);
+  GuestMemory memory = memory_of(vid);
   RingEnds& ends = rings_[index];
   ends.kick_fd = copy_of(vring.kickfd);
   ends.call_fd = copy_of(vring.callfd);
@@ -164,6 +165,7 @@ bool Session::start(int vid, std::uint16_t index) {
                                           ends.call_fd);
   queue->set_kicked(ends.kick_fd >= 0);
   poller_.run([&] {
+    memory_ = std::move(memory);  // here: the rings that run already read it on this thread
     if (ends.kick_fd >= 0) poller_.watch(ends.kick_fd);
     const std::uint64_t before = core_.stats.replayed.get();
     if (!set_.start(index, std::move(queue))) return;

@@ -56,7 +56,6 @@ class Session {
   void stop_all();
   void drain(int vid, std::uint16_t index);
   void update_call(int vid, std::uint16_t index);
-  void update_memory(int vid);
   void announce_size();
 
   const VolumeSpec spec_;
@@ -64,7 +63,7 @@ class Session {
   Poller& poller_;
   VolumeCore core_;
   QueueSet set_;
-  GuestMemory memory_;
+  GuestMemory memory_;  // the poller's while rings run
   std::array<RingEnds, kMaxQueues> rings_;
   std::uint16_t record_entries_ = 0;  // of each queue, as the front end said
   bool writeback_ = false;            // what the guest asked for

@@ -230,6 +230,11 @@ Status FrontEnd::start_ring(std::uint16_t index) {
   return {};
 }
 
+Status FrontEnd::restart_ring(std::uint16_t index) {
+  const std::uint64_t ring = index;
+  return send(kSetVringKick, &ring, sizeof(ring), queues_[index].kick_fd);
+}
+
 void FrontEnd::submit(std::uint16_t slot, RequestType type, std::uint64_t offset_bytes,
                       std::uint32_t length) {
   const std::uint64_t at = slot_at(slot);
@@ -246,7 +251,8 @@ void FrontEnd::submit(std::uint16_t slot, RequestType type, std::uint64_t offset
     std::memcpy(memory_ + at + kRange, &range, sizeof(range));
     segments.push_back({guest + kRange, sizeof(range), false});
   } else if (length != 0) {
-    segments.push_back({guest + kSlotHead_bytes, length, type == RequestType::kRead});
+    const bool device_writes = type == RequestType::kRead || type == RequestType::kGetId;
+    segments.push_back({guest + kSlotHead_bytes, length, device_writes});
   }
   segments.push_back({guest + kStatus, 1, true});
   HANOK_ASSERT(queue_of(slot).driver->add(segments, slot, guest + kTable));

@@ -16,6 +16,7 @@ enum class RequestType : std::uint32_t {
   kRead = 0,
   kWrite = 1,
   kFlush = 4,
+  kGetId = 8,
   kDiscard = 11,
   kWriteZeroes = 13
 };
@@ -41,9 +42,14 @@ class FrontEnd {
   [[nodiscard]] Status connect();
   [[nodiscard]] bool connected() const { return socket_ >= 0; }
   void disconnect();
+  // Another kick descriptor's worth: the back end starts the ring anew while the others go on.
+  [[nodiscard]] Status restart_ring(std::uint16_t index);
   [[nodiscard]] std::uint64_t capacity_bytes() const { return capacity_bytes_; }
 
   [[nodiscard]] std::byte* data(std::uint16_t slot) const;
+  [[nodiscard]] std::uint16_t ring_of(std::uint16_t slot) const {
+    return static_cast<std::uint16_t>(slot % queues_.size());
+  }
   void submit(std::uint16_t slot, RequestType type, std::uint64_t offset_bytes, std::uint32_t length);
   void kick();
   struct Done {
@@ -64,7 +70,7 @@ class FrontEnd {
     RingPlace place;
     std::unique_ptr<RingDriver> driver;
   };
-  [[nodiscard]] Queue& queue_of(std::uint16_t slot) { return queues_[slot % queues_.size()]; }
+  [[nodiscard]] Queue& queue_of(std::uint16_t slot) { return queues_[ring_of(slot)]; }
   [[nodiscard]] Status send(std::uint32_t request, const void* payload, std::uint32_t size, int fd = -1);
   [[nodiscard]] Status ask(std::uint32_t request, void* payload, std::uint32_t size, int* fd = nullptr);
 
