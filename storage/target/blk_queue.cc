@@ -11,6 +11,7 @@
 namespace hanok::storage::target {
 namespace {
 
+constexpr std::uint64_t kSmoothing = 16;
 constexpr unsigned kTakeAtOnce = 64;                    // so that other rings get their turn
 constexpr std::size_t kKeptBuffer_bytes = 128U << 10U;  // of a slot between requests
 
@@ -196,6 +197,9 @@ void BlkQueue::hand_to_device(Slot& slot, std::uint64_t now_ns) {
   slot.io.may_unmap = slot.request.may_unmap;
   slot.io.list = &core_.completions;
   slot.io.result = 0;
+  slot.io.osd_ns = 0;
+  slot.io.silent = core_.busy();
+  ++core_.at_device;
   ++at_device_;
   core_.device.submit(slot.io);
 }
@@ -231,12 +235,16 @@ BlkQueue& BlkQueue::complete(IoRequest& io, std::uint64_t now_ns) {
 
 void BlkQueue::ended(Slot& slot, std::uint64_t now_ns) {
   --at_device_;
+  --core_.at_device;
   slot.given_back = {now_ns, held_ns(now_ns)};
   if (has_data(slot.request.type)) core_.in_flight_bytes -= slot.request.length_bytes;
   const std::size_t type = index_of(slot.request.type);
   core_.stats.ring_wait[type].add(slot.ring_wait_ns);
   core_.stats.throttle[type].add(slot.held_ns + slot.submitted_ns - slot.taken_ns);
-  core_.stats.device[type].add(now_ns - slot.submitted_ns);
+  const std::uint64_t took_ns = now_ns - slot.submitted_ns;
+  core_.stats.device[type].add(took_ns);
+  core_.usual_ns += took_ns / kSmoothing - core_.usual_ns / kSmoothing;
+  if (slot.io.osd_ns != 0) core_.stats.osd_reads.add(slot.io.osd_ns);
   if (paused_ && !abandoned_) {
     ended_paused_.push_back(&slot);
   } else {

@@ -3,6 +3,7 @@
 // on the owner's thread. Data is copied between guest and device here, so that the guest's memory is touched
 // by this thread only, and may be replaced or go away while I/O is in flight.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,6 +24,15 @@ struct VolumeCore {
   std::uint64_t in_flight_bytes = 0;  // copies held for requests
   std::string name{};                 // in the log
   std::uint64_t told_second = 0;      // in which an error was logged last
+  std::size_t at_device = 0;          // requests
+  std::uint64_t usual_ns = 0;         // that the device takes, smoothed
+
+  // How long its owner may look away: an answer waits 1/32 of its time longer, on average.
+  [[nodiscard]] std::uint64_t nap_ns() const {
+    return std::clamp(usual_ns / 16, std::uint64_t{10'000}, std::uint64_t{200'000});
+  }
+  // Many are out, and every other nap finds an answer at least: nobody needs to tell of each.
+  [[nodiscard]] bool busy() const { return at_device >= 16 && 2 * at_device * nap_ns() >= usual_ns; }
 };
 inline constexpr std::uint64_t kMaxInFlight_bytes = 64U
                                                     << 20U;  // of a volume; further requests wait in the ring

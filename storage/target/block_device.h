@@ -25,9 +25,13 @@ struct IoRequest {
   std::uint64_t length_bytes = 0;
   std::byte* data = nullptr;  // of read and write
   bool may_unmap = false;
-  int result = 0;  // 0 or a negative errno
+  bool silent = false;  // collect() may be the only one to tell when it is done
+  int result = 0;       // 0 or a negative errno
   CompletionList* list = nullptr;
-  void* owner = nullptr;  // of whoever submits
+  void* owner = nullptr;   // of whoever submits
+  void* device = nullptr;  // the device's own while it has the request, as is sent_ns
+  std::uint64_t sent_ns = 0;
+  std::uint64_t osd_ns = 0;  // how long it was at an OSD, where the device knows it
   IoRequest* next = nullptr;
 };
 
@@ -69,6 +73,9 @@ class BlockDevice {
   [[nodiscard]] virtual bool read_only() const = 0;
   // Completes through request.list, also when it cannot be submitted.
   virtual void submit(IoRequest& request) = 0;
+  // Puts what is done into the lists, of requests that no thread of the device tells of; how many of those it
+  // still has. By whoever submits, again and again while there are some.
+  virtual std::size_t collect() { return 0; }
   // Of the operations that it makes of requests; null where there are no OSDs. Lives as long as the device.
   [[nodiscard]] virtual const OsdTimes* osd_times() const { return nullptr; }
   // `changed` runs on a thread of the device after size_bytes() changed; unset with an empty function, after

@@ -43,7 +43,22 @@ void MemoryDevice::perform(IoRequest& request) {
         break;
     }
   }
-  request.list->push(request);
+  if (silent_) {
+    untold_.push_back(&request);
+  } else {
+    request.list->push(request);
+  }
+}
+
+void MemoryDevice::keep_silent() {
+  const std::lock_guard lock(mutex_);
+  silent_ = true;
+}
+
+std::size_t MemoryDevice::collect() {
+  const std::lock_guard lock(mutex_);
+  for (IoRequest* request : std::exchange(untold_, {})) request->list->push(*request);
+  return silent_ ? held_.size() : 0;
 }
 
 void MemoryDevice::on_resize(std::function<void()> changed) {

@@ -24,6 +24,8 @@ class MemoryDevice final : public BlockDevice {
   void release_all();
   void fail_next(int result);  // the next request done ends with this errno
   void resize(std::uint64_t size_bytes);
+  void keep_silent();  // from now on only collect() tells what is done
+  std::size_t collect() override;
   [[nodiscard]] std::vector<std::byte> content() const;
 
  private:
@@ -35,6 +37,8 @@ class MemoryDevice final : public BlockDevice {
   bool holding_ = false;
   int fail_next_ = 0;
   std::deque<IoRequest*> held_;
+  bool silent_ = false;
+  std::deque<IoRequest*> untold_;  // done
   std::function<void()> changed_;
 };
 

@@ -1,9 +1,9 @@
 #pragma once
-// How long a volume's operations are at Ceph's OSDs (the network included). librados 16.2 does not say it of
-// single operations; it says how many are out now and how many were answered. The sum over time of how many
-// are out is the time that they all took (Little's law): it is taken by samples, a few per second while there
-// is work, at times that vary. So there is a mean, right to a few percent over some seconds of work, and no
-// histogram.
+// How long a volume's operations are at Ceph's OSDs (the network included). Of librbd's operations librados
+// 16.2 says only how many are out now and how many were answered. The sum over time of how many are out is
+// the time that they all took (Little's law): it is taken by samples, a few per second while there is work,
+// at times that vary. So there is a mean, right to a few percent over some seconds of work. Reads that go to
+// librados without librbd are timed one by one.
 
 #include <atomic>
 #include <cstdint>
@@ -21,6 +21,9 @@ class OsdTimes {
   }
   // Nothing was heard: what comes next is no continuation.
   void lose() { last_us_ = 0; }
+
+  // Reads by librados alone that ended without data (no object, an error), so that librbd was asked.
+  std::atomic<std::uint64_t> not_read{0};
 
   [[nodiscard]] std::uint64_t operations() const { return operations_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t busy_us() const { return busy_us_.load(std::memory_order_relaxed); }

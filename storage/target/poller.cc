@@ -2,12 +2,15 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <future>
 
 #include "storage/target/bus_error.h"
@@ -16,6 +19,9 @@ namespace hanok::storage::target {
 namespace {
 
 constexpr std::uint64_t kUnkickedPause_ns = 200'000;
+constexpr std::uint64_t kStalled_ns = 20'000'000;    // without an answer: the device shall wake us
+constexpr std::uint64_t kStalledNap_ns = 5'000'000;  // unless it does not tell
+constexpr unsigned long kTimerSlack_ns = 1000;
 
 }  // namespace
 
@@ -135,6 +141,7 @@ void Poller::run_commands() {
 
 void Poller::loop() {
   const BusErrorGuard guard;
+  prctl(PR_SET_TIMERSLACK, kTimerSlack_ns);  // of this thread: naps are short
   std::uint64_t seen_bus_errors = 0;
   std::uint64_t worked_ns = monotonic_ns();
   while (!stopping_) {
@@ -148,7 +155,10 @@ void Poller::loop() {
     }
     if (worked) {
       worked_ns = now_ns;
-    } else if (now_ns - worked_ns >= std::uint64_t{options_.spin_us} * 1000) {
+      spin_.worked();
+    } else if (nap(now_ns - worked_ns)) {
+      counters_.naps.add();
+    } else if (!spin_.go_on(now_ns - worked_ns, std::uint64_t{options_.spin_us} * 1000)) {
       sleep();
       worked_ns = monotonic_ns();
     }
@@ -157,6 +167,7 @@ void Poller::loop() {
 }
 
 bool Poller::round(std::uint64_t now_ns) {
+  for (QueueSet* set : sets_) set->collect();
   bool worked = complete_all(now_ns);
   for (QueueSet* set : sets_) worked |= set->poll(now_ns);
   return worked;
@@ -188,6 +199,22 @@ int Poller::longest_sleep_ms() const {
     });
   }
   return ns == UINT64_MAX ? -1 : static_cast<int>(ns / 1'000'000 + 1);
+}
+
+// False: not now. A volume beside a busy one waits no longer than by a nap of its own.
+bool Poller::nap(std::uint64_t idle_ns) {
+  const bool stalled = idle_ns > kStalled_ns;
+  bool wanted = false;
+  std::uint64_t ns = stalled ? kStalledNap_ns : UINT64_MAX;
+  for (const QueueSet* set : sets_) {
+    if (set->core().at_device == 0) continue;
+    wanted |= set->untold() != 0 || (set->core().busy() && !stalled);
+    if (!stalled) ns = std::min(ns, set->core().nap_ns());
+  }
+  if (!wanted) return false;
+  const timespec pause{.tv_sec = 0, .tv_nsec = static_cast<long>(ns)};
+  nanosleep(&pause, nullptr);
+  return true;
 }
 
 // Whoever brings work looks at asleep_ (devices, commands) or sees that kicks are wanted (guests). Both are

@@ -43,12 +43,17 @@ std::string osd_lines(const std::string& volume, const OsdTimes& osd) {
   return fmt::format(
       "hanok_storage_osd_operations_total{{volume=\"{0}\"}} {1}\n"
       "hanok_storage_osd_seconds_total{{volume=\"{0}\"}} {2}\n"
-      "hanok_storage_osd_in_flight{{volume=\"{0}\"}} {3}\n",
-      volume, osd.operations(), static_cast<double>(osd.busy_us()) / 1e6, osd.in_flight());
+      "hanok_storage_osd_in_flight{{volume=\"{0}\"}} {3}\n"
+      "hanok_storage_osd_not_read_total{{volume=\"{0}\"}} {4}\n",
+      volume, osd.operations(), static_cast<double>(osd.busy_us()) / 1e6, osd.in_flight(),
+      osd.not_read.load());
 }
 
 Json to_json(const OsdTimes& osd) {
-  return {{"operations", osd.operations()}, {"busy_us", osd.busy_us()}, {"in_flight", osd.in_flight()}};
+  return {{"operations", osd.operations()},
+          {"busy_us", osd.busy_us()},
+          {"in_flight", osd.in_flight()},
+          {"not_read", osd.not_read.load()}};
 }
 
 std::string volume_lines(const std::string& volume, const VolumeStats& stats) {
@@ -82,6 +87,9 @@ std::string volume_lines(const std::string& volume, const VolumeStats& stats) {
   line("orphaned", "state", "in_flight", stats.orphaned);
   line("calls", "to", "guest", stats.calls);
   if (stats.osd != nullptr) out += osd_lines(volume, *stats.osd);
+  const std::string labels = fmt::format("volume=\"{}\",type=\"read\",stage=\"osd\"", volume);
+  if (stats.osd_reads.count() != 0)
+    out += histogram_lines("hanok_storage_latency_seconds", labels, stats.osd_reads);
   return out;
 }
 
@@ -109,6 +117,7 @@ Json to_json(const VolumeStats& stats) {
           {"replayed", stats.replayed.get()},
           {"orphaned", stats.orphaned.get()},
           {"osd", stats.osd == nullptr ? Json() : to_json(*stats.osd)},
+          {"osd_reads", to_json(stats.osd_reads)},
           {"calls", stats.calls.get()}};
 }
 

@@ -31,6 +31,7 @@ struct VolumeStats {
   // without it, or its number was given back.
   // What `device` takes includes the OSDs' time.
   std::array<Histogram, kBlkTypes> ring_wait, throttle, device;
+  Histogram osd_reads;            // of reads that the device timed one by one
   const OsdTimes* osd = nullptr;  // of the device; null where it has none
 };
 

@@ -18,19 +18,13 @@
 #include "storage/rbd/cluster.h"
 #include "storage/target/rbd/admin_socket.h"
 #include "storage/target/rbd/fence.h"
+#include "storage/target/rbd/object_reads.h"
 
 namespace hanok::storage::target {
 namespace {
 
 constexpr const char* kConnectDeadline_s = "20";
 constexpr int kSample_ms = 100, kIdleSample_ms = 1000;
-
-void completed(rbd_completion_t completion, void* argument) {
-  auto& request = *static_cast<IoRequest*>(argument);
-  request.result = static_cast<int>(std::min<ssize_t>(rbd_aio_get_return_value(completion), 0));
-  rbd_aio_release(completion);
-  request.list->push(request);
-}
 
 class RbdDevice final : public BlockDevice {
  public:
@@ -41,6 +35,7 @@ class RbdDevice final : public BlockDevice {
   [[nodiscard]] std::uint64_t size_bytes() const override { return size_bytes_.load(); }
   [[nodiscard]] bool read_only() const override { return options_.read_only; }
   void submit(IoRequest& request) override;
+  std::size_t collect() override { return reads_ ? reads_->collect() : 0; }
   [[nodiscard]] const OsdTimes* osd_times() const override {
     return options_.admin_socket.empty() ? nullptr : &osd_times_;
   }
@@ -76,6 +71,7 @@ class RbdDevice final : public BlockDevice {
   std::thread follower_;
   std::atomic<std::uint64_t> submitted_{0};
   OsdTimes osd_times_;
+  std::unique_ptr<ObjectReads> reads_;  // null: the lock is not ours
 };
 
 RbdDevice::~RbdDevice() {
@@ -87,6 +83,7 @@ RbdDevice::~RbdDevice() {
     wake_.notify_all();
     follower_.join();
   }
+  reads_.reset();
   if (watching_) rbd_update_unwatch(image_, watch_);
   if (image_ != nullptr) rbd_close(image_);  // waits for requests and gives the lock back
   if (io_ != nullptr) rados_ioctx_destroy(io_);
@@ -169,12 +166,16 @@ Status RbdDevice::watch_size() {
     return error(code, "watch");
   }
   watching_ = true;
+  if (!options_.read_only) {
+    reads_ = std::make_unique<ObjectReads>(osd_times_);
+    HANOK_CHECK(reads_->start(rados_, image_));
+  }
   follower_ = std::thread([this] { follow(); });
   return {};
 }
 
-// The size when it is told that it changed, and what the client says of itself every now and then: seldom
-// while nothing is asked of the volume.
+// The size and the configuration when it is told that something changed, and what the client says of itself
+// every now and then: seldom while nothing is asked of the volume.
 void RbdDevice::follow() {
   std::minstd_rand random(static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(this) >> 4U));
   std::uniform_int_distribution<int> pause_ms(kSample_ms / 2, kSample_ms * 3 / 2);
@@ -186,7 +187,10 @@ void RbdDevice::follow() {
     if (stopping_) return;
     const bool look = std::exchange(look_, false);
     lock.unlock();
-    if (look) look_at_size();
+    if (look) {
+      look_at_size();
+      if (reads_) reads_->look();
+    }
     const std::uint64_t submitted = submitted_.load(std::memory_order_relaxed);
     const bool busy = sample_osd_times() || submitted != seen;
     seen = submitted;
@@ -219,14 +223,17 @@ void RbdDevice::look_at_size() {
 
 void RbdDevice::submit(IoRequest& request) {
   submitted_.store(submitted_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one owner
+  if (request.type == IoType::kRead) {
+    if (!reads_ || !reads_->submit(request)) read_by_librbd(image_, request);
+    return;
+  }
   rbd_completion_t completion = nullptr;
-  int code = rbd_aio_create_completion(&request, completed, &completion);
+  int code = rbd_aio_create_completion(&request, completed_by_librbd, &completion);
   if (code == 0) {
     auto* data = reinterpret_cast<char*>(request.data);
     const int zeroes = request.may_unmap ? 0 : RBD_WRITE_ZEROES_FLAG_THICK_PROVISION;
     switch (request.type) {
-      case IoType::kRead:
-        code = rbd_aio_read(image_, request.offset_bytes, request.length_bytes, data, completion);
+      case IoType::kRead:  // above
         break;
       case IoType::kWrite:
         code = rbd_aio_write(image_, request.offset_bytes, request.length_bytes, data, completion);

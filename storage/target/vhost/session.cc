@@ -91,6 +91,7 @@ void Session::close() {
   if (std::exchange(closed_, true)) return;
   device_->on_resize({});
   stop_all();
+  poller_.run([&] { set_.leave_device(); });
   device_.reset();  // every request has come back now, though not all have been looked at
   while (true) {
     std::size_t left = 0;

@@ -36,6 +36,16 @@ class Owned : public ::testing::Test {
     const std::uint64_t before = poller_.counters().sleeps.get();
     return within([&] { return poller_.counters().sleeps.get() > before; });
   }
+  void ask(std::uint16_t requests) {
+    for (std::uint16_t token = 0; token < requests; ++token) {
+      ASSERT_TRUE(guest_.request(token, kWriteRequest, 0, 512));
+    }
+    ASSERT_TRUE(within([&] { return device_.held() == requests; }));
+  }
+  bool naps() {
+    const std::uint64_t before = poller_.counters().naps.get();
+    return within([&] { return poller_.counters().naps.get() > before; });
+  }
   bool answered() {
     return within([this] { return guest_.driver->take_used().has_value(); });
   }
@@ -49,7 +59,7 @@ class Owned : public ::testing::Test {
     return false;
   }
 
-  Guest guest_;
+  Guest guest_{64};
   Poller poller_{{}};
   MemoryDevice device_{1U << 20U};
   VolumeCore core_{"serial", device_, poller_.completions()};
@@ -88,6 +98,61 @@ TEST_F(Owned, ACompletionWakesIt) {
   ASSERT_TRUE(sleeps());
   device_.release_all();
   EXPECT_TRUE(answered());
+}
+
+TEST(SpinJudge, SpinsWhereItPaysAndTriesNowAndThen) {
+  SpinJudge judge;
+  const auto tries = [&](int rounds) {  // sleeps without having found anything
+    int spun = 0;
+    for (int i = 0; i < rounds; ++i) {
+      if (!judge.go_on(0, 100)) continue;
+      EXPECT_TRUE(judge.go_on(99, 100));
+      EXPECT_FALSE(judge.go_on(100, 100));
+      ++spun;
+    }
+    return spun;
+  };
+  EXPECT_EQ(tries(8), 8);
+  EXPECT_EQ(tries(320), 10);
+  while (!judge.go_on(0, 100)) {
+  }
+  judge.worked();
+  EXPECT_EQ(tries(2), 2);
+}
+
+TEST_F(Owned, WithManyAtTheDeviceItNapsUntilTheyTakeTooLong) {
+  constexpr std::uint16_t kMany = 20;
+  device_.hold();
+  serve(false);
+  ask(kMany);
+  EXPECT_TRUE(within([this] { return poller_.counters().naps.get() > 0; }));
+  ASSERT_TRUE(sleeps());  // nothing came for long: the device shall say so
+  device_.release_all();
+  for (int i = 0; i < kMany; ++i) EXPECT_TRUE(answered()) << i;
+}
+
+TEST_F(Owned, WithFewAtTheDeviceItDoesNotNap) {
+  device_.hold();
+  serve(false);
+  ask(3);
+  ASSERT_TRUE(sleeps());
+  EXPECT_EQ(poller_.counters().naps.get(), 0U);
+  device_.release_all();
+  EXPECT_TRUE(answered());
+}
+
+TEST_F(Owned, WhatNobodyTellsOfIsCollected) {
+  device_.hold();
+  device_.keep_silent();
+  serve(false);
+  ask(3);
+  ASSERT_TRUE(naps());
+  const std::uint64_t sleeps_before = poller_.counters().sleeps.get();
+  ASSERT_TRUE(naps());
+  EXPECT_EQ(poller_.counters().sleeps.get(), sleeps_before);
+  device_.release_all();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(answered()) << i;
+  EXPECT_TRUE(sleeps());
 }
 
 }  // namespace
