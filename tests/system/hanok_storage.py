@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -86,8 +87,14 @@ class Storage:
         return self.ask("volume.stats", pool=POOL, image=image)[f"{POOL}/{image}"]
 
     def answered(self, image):
-        """Requests, so far."""
-        return sum(kind["librbd"]["count"] for kind in self.stats(image)["types"].values())
+        """Requests, so far. Asked often, so without a process of its own."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(60)
+            peer.connect(f"{self.folder}/control.sock")
+            question = {"jsonrpc": "2.0", "id": 1, "method": "volume.stats", "params": {"pool": POOL, "image": image}}
+            peer.sendall(json.dumps(question).encode() + b"\n")
+            volume = json.loads(peer.makefile("rb").readline())["result"][f"{POOL}/{image}"]
+        return sum(kind["librbd"]["count"] for kind in volume["types"].values())
 
     def guest(self, image, *options):
         """Writes, reads and verifies until it is told to stop or its time is over."""
