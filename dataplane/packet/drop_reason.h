@@ -18,6 +18,8 @@ namespace hanok::dataplane {
   X(tcp_bad_flags) X(tcp_bad_checksum) X(udp_truncated) X(udp_bad_length) X(icmp_truncated) X(arp_truncated)                    \
   X(arp_bad_format) X(vxlan_truncated) X(vxlan_bad_flags) X(nd_malformed) X(dhcp_malformed)                 \
   X(ethernet_bad_source)                                                                                    \
+  /* asks for work that makes no sense, see offload.h */                                                   \
+  X(checksum_not_tcp_or_udp) X(gso_not_tcp) X(gso_bad_flags) X(gso_bad_size)                                \
   /* where it came from */                                                                                  \
   X(unknown_device) X(port_down) X(unknown_segment) X(vlan_from_guest) X(unknown_vtep) X(other_segment)      \
   X(ethertype_denied)                                                                                       \
@@ -31,7 +33,7 @@ namespace hanok::dataplane {
   X(no_uplink) X(no_vtep) X(vtep_unreachable) X(router_down) X(no_route) X(ttl_exceeded)                    \
   X(to_router_unserved) X(gateway_elsewhere) X(snat_ports_exhausted) X(snat_no_binding) X(snat_protocol)    \
   X(no_port_forwarding) X(qos_limit)                                                                        \
-  X(neighbour_unresolved) X(neighbour_queue_full) X(mtu_exceeded) X(ipv6_scope)                           \
+  X(neighbour_unresolved) X(neighbour_queue_full) X(large_frame_unresolved) X(mtu_exceeded) X(ipv6_scope)                           \
   /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
   X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_declined) X(dhcp_released) X(dhcp_no_address) X(metadata_busy) X(icmp_rate_limited)                 \
   /* no room */                                                                                             \

@@ -14,7 +14,8 @@ inline constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAh 
                               kDestination = 60;
 }  // namespace protocol
 namespace tcp_flag {
-inline constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16;
+inline constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kPsh = 8, kAck = 16, kUrg = 32, kEce = 64,
+                              kCwr = 128;
 }
 namespace icmp {  // RFC 792
 inline constexpr std::uint8_t kEchoReply = 0, kUnreachable = 3, kEcho = 8, kTimeExceeded = 11,

@@ -12,10 +12,8 @@ inline constexpr DeviceIndex kNoDevice = 0xffff;
 inline constexpr unsigned kMaxDevices = 32768;
 
 // Bits of Packet::offload.
-inline constexpr std::uint8_t kL4ChecksumPartial =
-    1;  // the L4 checksum field holds the pseudo-header's sum only
-inline constexpr std::uint8_t kL4ChecksumGood = 2;  // checked by the device
-inline constexpr std::uint8_t kSegmentLater = 4;    // longer than the MTU, to be cut to `segment_bytes` (TSO)
+inline constexpr std::uint8_t kL4ChecksumPartial = 1;  // the L4 checksum is still to be made (offload.h)
+inline constexpr std::uint8_t kSegmentLater = 2;  // longer than the MTU, to be cut to `segment_bytes` (TSO)
 
 // The edge may place it in the buffer's private area. Whoever holds the pointer owns the packet.
 struct Packet {
@@ -46,6 +44,8 @@ class BufferPool {
 class Output {
  public:
   virtual ~Output() = default;
+  // Bits of Packet::offload that frames to this device may have: work that is left to who is behind it.
+  [[nodiscard]] virtual std::uint8_t accepts(DeviceIndex /*device*/) const { return 0; }
   virtual void transmit(DeviceIndex device, Packet* const* packets, unsigned count) = 0;
 };
 
