@@ -41,10 +41,12 @@ class Counters {
 
   // Of the worker as a whole.
   Counter flow_hits, flow_misses, flows_created, flows_expired, flows_recompiled;
-  Counter slow_frames;        // took the stages
-  Counter flows_by_template;  // of those created
-  Counter flow_records;       // a gauge: records now in the table
-  Counter connections;        // a gauge
+  Counter slow_frames;                      // took the stages
+  Counter flows_by_template;                // of those created
+  Counter large_frames_cut, segments_made;  // of guests' large frames, for what takes none
+  Counter checksums_made;                   // that guests left to us
+  Counter flow_records;                     // a gauge: records now in the table
+  Counter connections;                      // a gauge
 
  private:
   std::array<std::atomic<DeviceCounters*>, kMaxDevices> devices_{};

@@ -70,6 +70,10 @@ void Engine::Impl::push_vlan(Packet& packet, std::uint16_t vlan) const {
 
 void Engine::Impl::deliver(Packet* packet, const Program& program, DeviceIndex in_device,
                            std::uint32_t entropy) {
+  if (packet->offload != 0) {
+    deliver_with_work(packet, program, in_device, entropy);
+    return;
+  }
   if ((program.operations & kPushVxlan) != 0) {
     send_vxlan(packet, program.encapsulation, in_device, entropy);
     return;
@@ -186,6 +190,7 @@ void Engine::Impl::reply(const Context& context) {
 void Engine::Impl::serve_metadata(Item& item, const Context& context) {
   const Network* network = data().networks.at(context.network);
   MetadataServer::Frames frames;
+  if (item.packet->offload != 0) complete(*item.packet);
   const auto reason = metadata_.receive(item.packet->data, context.parsed, *context.in_port,
                                         network != nullptr ? network->state.mtu : 0, now_us_, frames);
   send_metadata(frames);

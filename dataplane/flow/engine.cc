@@ -8,6 +8,7 @@
 #include "dataplane/flow/fit.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
+#include "dataplane/packet/offload.h"
 
 namespace hanok::dataplane {
 namespace {
@@ -178,6 +179,12 @@ bool Engine::Impl::receive(Item& item, bool from_uplink) {
     drop_packet(item.packet, device, *reason);
     return false;
   }
+  if (item.packet->offload != 0) {
+    if (const auto reason = check_offload(*item.packet, item.parsed)) {
+      drop_packet(item.packet, device, *reason);
+      return false;
+    }
+  }
   make_key(item);
   if (item.matchable) connections_.prefetch(item.hash);
   return true;
@@ -221,7 +228,7 @@ void Engine::Impl::run(Item& item) {
   FlowRecord& record = connections_.record(slot);
   Program& program = record.program;
   if (((program.operations & kDecrementTtl) != 0 && item.parsed.ttl <= program.hops) ||
-      item.packet->length > program.longest) {
+      (item.packet->length > program.longest && longest_frame(*item.packet) > program.longest)) {
     slow_path(item);
     return;
   }
@@ -238,12 +245,16 @@ void Engine::Impl::run(Item& item) {
   }
   if (record.last_seen != now()) record.last_seen = now();
   ++record.packets;
-  if ((program.operations & (kMetered | kMarkDscp)) != 0 &&
-      !pass_qos(item.packet, program, item.parsed, item.arrival.device)) {
-    return;
+  const auto entropy = static_cast<std::uint32_t>(item.hash >> 32U);
+  if ((program.operations & (kMetered | kMarkDscp)) != 0) {
+    if ((item.packet->offload & kSegmentLater) != 0) {
+      run_cut(item.packet, program, item.parsed, item.arrival.device, entropy);
+      return;
+    }
+    if (!pass_qos(item.packet, program, item.parsed, item.arrival.device)) return;
   }
   run_program(program, item.packet->data, item.parsed);
-  deliver(item.packet, program, item.arrival.device, static_cast<std::uint32_t>(item.hash >> 32U));
+  deliver(item.packet, program, item.arrival.device, entropy);
 }
 
 // False: over a limit, and dropped.

@@ -112,6 +112,16 @@ class Engine::Impl {
   [[nodiscard]] std::optional<DropReason> compile_output(const Context& context, Program& program);
   void deliver(Packet* packet, const Program& program, DeviceIndex in_device, std::uint32_t entropy);
   void compile_qos(const Context& context, Program& program);
+  // offload.cc: frames with work left to do. deliver_with_work does what the output leaves to us.
+  void deliver_with_work(Packet* packet, const Program& program, DeviceIndex in_device,
+                         std::uint32_t entropy);
+  // Cuts a large frame; each segment goes by its own through what follows (`run_each`), a limit for one.
+  template <typename Each>
+  void cut_large(Packet* packet, DeviceIndex in_device, Each&& run_each);
+  void run_cut(Packet* packet, const Program& program, const Parsed& parsed, DeviceIndex in_device,
+               std::uint32_t entropy);
+  void complete(Packet& packet);
+  [[nodiscard]] bool make_fit(Packet& packet, Context& context);
   // fit.cc: a datagram that is too long for its way, in fragments.
   void deliver_cut(Packet* packet, const Context& context, const Program& program, std::uint32_t entropy);
   void push_vlan(Packet& packet, std::uint16_t vlan) const;

@@ -195,6 +195,8 @@ void apply_deltas(std::uint8_t* field, std::uint32_t deltas) {
 
 // True: done. False: nothing was changed, and the general path has to see the frame.
 [[gnu::always_inline]] inline bool Engine::Impl::run_plain(Item& item) {
+  Packet& packet = *item.packet;
+  if ((packet.offload & kSegmentLater) != 0) return false;
   std::uint32_t slot = connections_.find_record(item.key, item.hash, item.candidate);
   if (slot == kNoSlot) {
     std::optional<Ip> vtep;
@@ -214,7 +216,6 @@ void apply_deltas(std::uint8_t* field, std::uint32_t deltas) {
   ++hits_;
   if (record.last_seen != now()) record.last_seen = now();
   ++record.packets;
-  Packet& packet = *item.packet;
   if (item.skip != 0) {
     packet.length = static_cast<std::uint16_t>(item.skip + item.inner_length);
     packet.pull(item.skip);
@@ -228,6 +229,10 @@ void apply_deltas(std::uint8_t* field, std::uint32_t deltas) {
     rewrite_ipv4(program, data + kEthernetBytes, item.protocol);
   } else if ((program.operations & kDecrementTtl) != 0) {
     data[kEthernetBytes + 7] = static_cast<std::uint8_t>(data[kEthernetBytes + 7] - program.hops);
+  }
+  if (packet.offload != 0) {
+    deliver_with_work(&packet, program, item.device, static_cast<std::uint32_t>(item.hash >> 32U));
+    return true;
   }
   if ((program.operations & (kPushVlan | kPushVxlan)) == 0) {
     transmit(&packet, program.out_device);

@@ -5,6 +5,7 @@
 #include "dataplane/flow/fit.h"
 #include "dataplane/packet/bytes.h"
 #include "dataplane/packet/headers.h"
+#include "dataplane/packet/offload.h"
 
 namespace hanok::dataplane {
 
@@ -12,6 +13,8 @@ void Engine::Impl::prepare(Context& context, const Item& item) const {
   const Parsed& parsed = item.parsed;
   context.frame = item.packet->data;
   context.length = item.packet->length;
+  if ((item.packet->offload & kSegmentLater) != 0)
+    context.longest_segment = static_cast<std::uint16_t>(longest_frame(*item.packet) - parsed.l3_offset);
   context.parsed = parsed;
   if (item.arrival.tagged) {
     context.parsed.tagged = true;
@@ -260,6 +263,10 @@ void Engine::Impl::slow_path(Item& item) {
       break;
     case Action::kHandover:
       request_address(*context.awaited);
+      if ((item.packet->offload & kSegmentLater) != 0) {  // what waits is bounded in frames; TCP sends again
+        drop_packet(item.packet, in_device, DropReason::large_frame_unresolved);
+        break;
+      }
       if (!neighbours_.wait(context.awaited->network, context.awaited->ip,
                             {item.packet, item.arrival, kNoSlot})) {
         drop_packet(item.packet, in_device, DropReason::neighbour_queue_full);
@@ -276,12 +283,22 @@ void Engine::Impl::slow_path(Item& item) {
       }
       if (context.quoted_source || context.quoted_destination)
         rewrite_quoted(context, item.packet->data, item.packet->length);
+      const auto entropy = static_cast<std::uint32_t>(item.hash >> 32U);
+      if (item.packet->offload != 0) {
+        if (!make_fit(*item.packet, context)) {
+          refuse(item, context, DropReason::mtu_exceeded);
+          break;
+        }
+        if ((program.operations & kMetered) != 0 && (item.packet->offload & kSegmentLater) != 0) {
+          run_cut(item.packet, program, context.parsed, in_device, entropy);
+          break;
+        }
+      }
       if (!pass_qos(item.packet, program, context.parsed, in_device)) break;
       run_program(program, item.packet->data, context.parsed);
       const bool syn = (context.parsed.tcp_flags & tcp_flag::kSyn) != 0 && context.parsed.l4_offset != 0;
       if (syn && (program.operations & kClampMss) != 0)
         clamp_mss(item.packet->data + context.parsed.l4_offset, program.mss);
-      const auto entropy = static_cast<std::uint32_t>(item.hash >> 32U);
       if (context.cut) {
         deliver_cut(item.packet, context, program, entropy);
       } else if (context.target == Target::kFlood) {

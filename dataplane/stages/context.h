@@ -119,7 +119,8 @@ struct Context {
   // The frame, without an outer header. Untouched by stages.
   const std::uint8_t* frame = nullptr;
   std::uint16_t length = 0;
-  Parsed parsed;  // ports of a later fragment are filled in from its first
+  std::uint16_t longest_segment = 0;  // bytes of the longest datagram that a large frame is cut into; else 0
+  Parsed parsed;                      // ports of a later fragment are filled in from its first
   DeviceIndex in_device = kNoDevice;
   std::optional<Vxlan> vxlan;
   Mac uplink_mac;           // of the device of `in_uplink`

@@ -100,7 +100,9 @@ Verdict stage_fit(Context& context) {
   if (!parsed.is_ip() || context.target == Target::kFlood) return kNext;
   context.limit = static_cast<std::uint16_t>(way_out(context));
   context.both_ways = static_cast<std::uint16_t>(std::min<std::uint32_t>(context.limit, way_back(context)));
-  if (parsed.l3_end - parsed.l3_offset <= context.limit) return kNext;
+  const unsigned longest =
+      context.longest_segment != 0 ? context.longest_segment : unsigned{parsed.l3_end} - parsed.l3_offset;
+  if (longest <= context.limit) return kNext;
   const std::uint8_t* ip = context.frame + parsed.l3_offset;
   const bool options = parsed.l3 == L3::kIpv4 && (ip[0] & 15U) * 4U != kIpv4Bytes;
   const bool may_cut = parsed.l3 == L3::kIpv4 && (load16(ip + 6) & 0x4000U) == 0 && !options;
