@@ -18,6 +18,9 @@ struct DeviceStatistics {
   std::uint64_t rx_missed = 0;
   std::uint64_t rx_errors = 0;
   std::uint64_t rx_no_buffer = 0;
+  std::uint64_t rx_refused =
+      0;  // by vhost-user: too large, no room for a large one, descriptors that are wrong
+  std::uint64_t tx_coalesced = 0;  // frames that went to a guest at the end of another
 };
 
 class Device {
@@ -32,7 +35,8 @@ class Device {
   // Worker only. Takes the first N frames and says N; the rest stays the caller's.
   virtual std::uint16_t transmit(rte_mbuf** frames, std::uint16_t count) = 0;
 
-  // Any thread.
+  // Any thread. Bits of Packet::offload that frames to it may have.
+  [[nodiscard]] virtual std::uint8_t accepts() const { return 0; }
   [[nodiscard]] virtual bool link_up() const = 0;
   [[nodiscard]] virtual DeviceStatistics statistics() const { return {}; }
   // The device's own Ethernet address, 6 bytes; all zero for a vhost-user socket (the guest has it).
@@ -46,8 +50,10 @@ class Device {
 
 // Control thread. Vhost-user front end is QEMU (the socket's server); we connect, and again whenever the
 // connection is lost or not there yet, so this succeeds before the guest exists. Split rings, mergeable
-// receive buffers; no checksum or segmentation offload is offered, so frames of guests are complete
-// (virtio 1.2, 5.1).
+// receive buffers; L4 checksums and TCP segmentation both ways (virtio 1.2, 5.1: CSUM, HOST_TSO4 and 6,
+// GUEST_CSUM, GUEST_TSO4 and 6). A frame of more than a buffer, up to 65,383 bytes, comes in a buffer of its
+// own from DPDK's heap, until it is sent on. To a guest that takes large frames, the segments of a burst go
+// joined.
 [[nodiscard]] Result<std::unique_ptr<Device>> open_vhost_user(const std::string& socket_path,
                                                               rte_mempool* pool);
 

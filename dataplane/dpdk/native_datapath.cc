@@ -172,6 +172,8 @@ Json NativeDatapath::counters_of(const DeviceInfo& info) const {
     out["device_rx_missed"] = statistics.rx_missed;
     out["device_rx_errors"] = statistics.rx_errors;
     out["device_rx_no_buffer"] = statistics.rx_no_buffer;
+    out["device_rx_refused"] = statistics.rx_refused;
+    out["device_tx_coalesced"] = statistics.tx_coalesced;
   }
   return out;
 }
@@ -199,6 +201,9 @@ Result<Json> NativeDatapath::counters(const std::optional<std::string>& id) cons
                    {"flows_recompiled", engine.flows_recompiled.read()},
                    {"flow_records", engine.flow_records.read()},
                    {"connections", engine.connections.read()},
+                   {"large_frames_cut", engine.large_frames_cut.read()},
+                   {"segments_made", engine.segments_made.read()},
+                   {"checksums_made", engine.checksums_made.read()},
                    {"segmented_frames", worker_.worker_counters().segmented_frames.read()}};
   return out;
 }

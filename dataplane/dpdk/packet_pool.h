@@ -11,6 +11,17 @@ namespace hanok::dataplane::dpdk {
 inline constexpr std::uint16_t kPrivateBytes =
     (sizeof(Packet) + RTE_MBUF_PRIV_ALIGN - 1U) & ~static_cast<unsigned>(RTE_MBUF_PRIV_ALIGN - 1);
 
+// Of a frame that was one of the engine's.
+inline Packet& packet_in(rte_mbuf& frame) {
+  return *static_cast<Packet*>(rte_mbuf_to_priv(&frame));
+}
+
+// What the device says is left to do: a checksum that is not in the frame (what there is of it was checked),
+// or several segments in one frame.
+void take_offload(const rte_mbuf& frame, Packet& packet);
+// The same for a device that accepts such frames.
+void give_offload(const Packet& packet, rte_mbuf& frame);
+
 // Of a frame that a device received, in one segment.
 inline Packet* packet_of(rte_mbuf* frame) {
   auto* packet = static_cast<Packet*>(rte_mbuf_to_priv(frame));
@@ -21,6 +32,8 @@ inline Packet* packet_of(rte_mbuf* frame) {
   packet->offload = 0;
   packet->segment_bytes = 0;
   packet->buffer = frame;
+  constexpr std::uint64_t kWork = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  if ((frame->ol_flags & kWork) != 0) take_offload(*frame, *packet);
   return packet;
 }
 
@@ -30,7 +43,8 @@ inline rte_mbuf* frame_of(const Packet& packet) {
   frame->data_off = static_cast<std::uint16_t>(packet.data - static_cast<std::uint8_t*>(frame->buf_addr));
   frame->data_len = packet.length;
   frame->pkt_len = packet.length;
-  frame->ol_flags = 0;
+  frame->ol_flags &= RTE_MBUF_F_EXTERNAL;  // who owns the buffer, no more
+  if (packet.offload != 0) give_offload(packet, *frame);
   return frame;
 }
 

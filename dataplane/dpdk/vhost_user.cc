@@ -13,6 +13,8 @@
 
 #include "common/log.h"
 #include "dataplane/dpdk/device.h"
+#include "dataplane/dpdk/joined_frames.h"
+#include "dataplane/flow/counters.h"
 
 namespace hanok::dataplane::dpdk {
 namespace {
@@ -23,12 +25,19 @@ constexpr std::uint16_t kGuestTransmits = 1;
 constexpr std::uint64_t bit(unsigned number) {
   return 1ULL << number;
 }
-// Feature bits of virtio 1.2, 5.1.3 and 6: what would let a guest leave checksums or segmentation to us, and
-// ring layouts that are not used here.
-constexpr std::uint64_t kNotOffered = bit(0) /* CSUM */ | bit(1) /* GUEST_CSUM */ | bit(6) /* GSO */ |
-                                      bit(7) | bit(8) | bit(9) | bit(10) /* GUEST_TSO4, TSO6, ECN, UFO */ |
-                                      bit(11) | bit(12) | bit(13) | bit(14) /* HOST_TSO4, TSO6, ECN, UFO */ |
+// Feature bits of virtio 1.2, 5.1.3 and 6.
+constexpr std::uint64_t kGuestChecksum = bit(1), kGuestTso4 = bit(7), kGuestTso6 = bit(8);
+// UDP is not cut here, a congestion mark would not survive the library, we do not hear of what a guest
+// changes later, and the ring layouts are not used.
+constexpr std::uint64_t kNotOffered = bit(2) /* CTRL_GUEST_OFFLOADS */ | bit(6) /* GSO */ | bit(9) |
+                                      bit(10) /* GUEST_ECN, UFO */ | bit(13) | bit(14) /* HOST_ECN, UFO */ |
                                       bit(34) /* RING_PACKED */ | bit(35) /* IN_ORDER */;
+
+std::uint8_t accepted_with(std::uint64_t features) {
+  if ((features & kGuestChecksum) == 0) return 0;
+  constexpr std::uint64_t kTso = kGuestTso4 | kGuestTso6;
+  return (features & kTso) == kTso ? kL4ChecksumPartial | kSegmentLater : kL4ChecksumPartial;
+}
 
 class VhostUser final : public Device {
  public:
@@ -36,16 +45,38 @@ class VhostUser final : public Device {
   ~VhostUser() override;
 
   std::uint16_t receive(rte_mbuf** frames, std::uint16_t count) override {
-    return with_guest(
-        [&](int vid) { return rte_vhost_dequeue_burst(vid, kGuestTransmits, pool_, frames, count); });
+    return with_guest([&](int vid) {
+      if (const unsigned connection = connection_.load(); connection != seen_connection_) {
+        seen_connection_ = connection;
+        taken_ = taken_of(vid);
+      }
+      const std::uint16_t received = rte_vhost_dequeue_burst(vid, kGuestTransmits, pool_, frames, count);
+      taken_ = static_cast<std::uint16_t>(taken_ + received);
+      if (received < count) count_refused(vid);
+      return received;
+    });
   }
 
   // rte_vhost copies: the frames that it took are freed here.
   std::uint16_t transmit(rte_mbuf** frames, std::uint16_t count) override {
-    const std::uint16_t sent =
-        with_guest([&](int vid) { return rte_vhost_enqueue_burst(vid, kGuestReceives, frames, count); });
-    rte_pktmbuf_free_bulk(frames, sent);
-    return sent;
+    return with_guest([&](int vid) {
+      const std::uint8_t accepted = accepts_.load();
+      // Another guest's since the engine asked: what it does not take is refused.
+      std::uint16_t fitting = 0;
+      while (fitting < count && (packet_in(*frames[fitting]).offload & ~accepted) == 0) ++fitting;
+      if ((accepted & kSegmentLater) != 0 && fitting > 1) return transmit_joined(vid, frames, fitting);
+      const std::uint16_t sent = rte_vhost_enqueue_burst(vid, kGuestReceives, frames, fitting);
+      rte_pktmbuf_free_bulk(frames, sent);
+      return sent;
+    });
+  }
+
+  [[nodiscard]] std::uint8_t accepts() const override { return accepts_.load(std::memory_order_relaxed); }
+  [[nodiscard]] DeviceStatistics statistics() const override {
+    DeviceStatistics out;
+    out.rx_refused = refused_.read();
+    out.tx_coalesced = coalesced_.read();
+    return out;
   }
 
   [[nodiscard]] bool link_up() const override { return vid_.load() >= 0; }
@@ -55,8 +86,12 @@ class VhostUser final : public Device {
     // We poll: the guest need not kick.
     rte_vhost_enable_guest_notification(vid, kGuestReceives, 0);
     rte_vhost_enable_guest_notification(vid, kGuestTransmits, 0);
+    std::uint64_t features = 0;
+    rte_vhost_get_negotiated_features(vid, &features);
+    accepts_.store(accepted_with(features));
+    connection_.fetch_add(1);
     vid_.store(vid);
-    spdlog::info("vhost-user {}: guest connected", path_);
+    spdlog::info("vhost-user {}: guest connected, features {:#x}", path_, features);
   }
 
   // The library's thread: when this returns, the rings are unmapped.
@@ -81,12 +116,47 @@ class VhostUser final : public Device {
     return done;
   }
 
+  // How many descriptor chains of the guest's the library has taken, modulo 2^16.
+  [[nodiscard]] static std::uint16_t taken_of(int vid) {
+    std::uint16_t available = 0, used = 0;
+    rte_vhost_get_vring_base(vid, kGuestTransmits, &available, &used);
+    return available;
+  }
+  // What it takes without giving us a frame it has refused, and says so to nobody.
+  void count_refused(int vid) {
+    const std::uint16_t taken = taken_of(vid);
+    // Less than nothing: the library made a frame itself (the RARP of a guest that moved here).
+    const auto refused = static_cast<std::int16_t>(taken - taken_);
+    if (refused > 0) refused_.add(static_cast<std::uint64_t>(refused));
+    taken_ = taken;
+  }
+  std::uint16_t transmit_joined(int vid, rte_mbuf** frames, std::uint16_t count);
+
   std::string path_;
   rte_mempool* pool_;
   bool registered_ = false;
   std::atomic<int> vid_{-1};
+  std::atomic<std::uint8_t> accepts_{0};
+  std::atomic<unsigned> connection_{0};  // counts them
+  Counter refused_, coalesced_;
+  unsigned seen_connection_ = 0;  // the worker's own, as what follows
+  std::uint16_t taken_ = 0;
   std::atomic<bool> in_use_{false};
 };
+
+// Segments of one connection go as one frame, a chain of their buffers. Of what the guest has no room for,
+// the chains are undone: it stays the caller's as it was counted.
+std::uint16_t VhostUser::transmit_joined(int vid, rte_mbuf** frames, std::uint16_t count) {
+  std::array<rte_mbuf*, kMostCoalesced> whole;
+  const std::uint16_t left = join(frames, count, whole.data());
+  const std::uint16_t sent = rte_vhost_enqueue_burst(vid, kGuestReceives, whole.data(), left);
+  std::uint16_t unsent = 0;
+  for (std::uint16_t i = left; i-- > sent;) unsent = split(whole[i], frames, count, unsent);
+  const auto done = static_cast<std::uint16_t>(count - unsent);
+  coalesced_.add(done - sent);
+  rte_pktmbuf_free_bulk(whole.data(), sent);
+  return done;
+}
 
 // rte_vhost's callbacks carry no context, only a number from which the path can be asked.
 std::mutex sockets_mutex;
@@ -131,8 +201,8 @@ Status VhostUser::start() {
   registered_ = true;
   const char* path = path_.c_str();
   // Compliant flags: without them the library would reinterpret frames that ask for checksum work.
-  const std::uint64_t flags =
-      RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_LINEARBUF_SUPPORT | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+  const std::uint64_t flags = RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_LINEARBUF_SUPPORT |
+                              RTE_VHOST_USER_EXTBUF_SUPPORT | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
   if (rte_vhost_driver_register(path, flags) != 0 ||
       rte_vhost_driver_disable_features(path, kNotOffered) != 0 ||
       rte_vhost_driver_callback_register(path, &kOperations) != 0 || rte_vhost_driver_start(path) != 0) {

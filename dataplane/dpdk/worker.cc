@@ -34,6 +34,11 @@ class Worker::DeviceOutput final : public Output {
     }
   }
 
+  [[nodiscard]] std::uint8_t accepts(DeviceIndex index) const override {
+    const Device* device = index < kMaxDevices ? devices_[index] : nullptr;
+    return device == nullptr ? std::uint8_t{0} : device->accepts();
+  }
+
   void set_capture(Capture* capture) { capture_ = capture; }
   void set(DeviceIndex index, Device* device) {
     devices_[index] = device;

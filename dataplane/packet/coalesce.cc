@@ -12,7 +12,6 @@ namespace {
 
 constexpr unsigned kMostDatagram = 65535;
 constexpr unsigned kMostOpen = 8;  // connections that grow at a time
-constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::uint8_t kEnds = tcp_flag::kFin | tcp_flag::kPsh;  // what only a last segment may have
 
 // A frame that grows, or could.

@@ -233,7 +233,7 @@ def tcp(machine, systems, options, result):
     other. What is right to the byte is what TCP's own checksums let through."""
     seconds = 2 if options.quick else 5
     result.update({"scenario": "vhost-tcp", "flows": 1, "frames": "1464", "systems": {},
-                   "unit": "Gbit/s that the receiver got; no checksum or segmentation offload"})
+                   "unit": "Gbit/s that the receiver got; the guests' ends (virtio-user) ask for no offload"})
 
     def one(system, turns):
         sockets = [os.path.join(machine.folder, name) for name in SOCKETS]

@@ -73,9 +73,12 @@ DeviceIndex World::uplink() const {
   std::abort();
 }
 
-void World::run(std::span<const std::uint8_t> frame, DeviceIndex from) {
+void World::run(std::span<const std::uint8_t> frame, DeviceIndex from, std::uint8_t offload,
+                std::uint16_t segment_bytes) {
   Packet* packet = pool_.allocate(static_cast<std::uint16_t>(frame.size()));
   if (!frame.empty()) std::memcpy(packet->data, frame.data(), frame.size());
+  packet->offload = offload;
+  packet->segment_bytes = segment_bytes;
   engine_.process(&packet, 1, from, now_us_, sink_);
   now_us_ += 20'000;
   engine_.poll(now_us_, sink_);

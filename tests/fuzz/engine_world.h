@@ -39,9 +39,11 @@ class Pool final : public BufferPool {
 class Sink final : public Output {
  public:
   explicit Sink(Pool& pool) : pool_(pool) {}
+  [[nodiscard]] std::uint8_t accepts(DeviceIndex) const override { return accepted; }
   void transmit(DeviceIndex, Packet* const* packets, unsigned count) override {
     pool_.release(packets, count);
   }
+  std::uint8_t accepted = 0;
 
  private:
   Pool& pool_;
@@ -58,7 +60,10 @@ class World {
   [[nodiscard]] DeviceIndex guest() const;
   [[nodiscard]] DeviceIndex uplink() const;
   // One frame through the engine. Aborts when a buffer was lost.
-  void run(std::span<const std::uint8_t> frame, DeviceIndex from);
+  void run(std::span<const std::uint8_t> frame, DeviceIndex from, std::uint8_t offload = 0,
+           std::uint16_t segment_bytes = 0);
+  // What all outputs take of Packet::offload.
+  void accept(std::uint8_t offload) { sink_.accepted = offload; }
 
  private:
   Pool pool_;

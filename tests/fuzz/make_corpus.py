@@ -37,6 +37,20 @@ def packets():
     return {name: bytes([device]) + bytes(frame) for name, (device, frame) in frames.items()}
 
 
+def offloads():
+    large = IP(src="10.0.0.10", dst="10.0.0.11", flags="DF") / TCP(sport=1, dport=2, flags="A", options=[("Timestamp", (1, 2))]) / bytes(3000)
+    six = IPv6(src="2001:db8::a", dst="2001:db8::b") / TCP(sport=1, dport=2, flags="PA") / bytes(3000)
+    far = Ether(src="fa:16:3e:00:00:0a", dst="fa:16:3e:00:00:0c") / IP(src="10.0.0.10", dst="10.0.0.12") / TCP(flags="FA") / bytes(2000)
+    wishes = {
+        "large": (0x03, 1000, b"", guest / large), "taken": (0x33, 1000, b"", guest / large), "six": (0x03, 900, b"", guest / six),
+        "far": (0x03, 700, b"", far), "one": (0x03, 3000, b"", guest / large), "checksum": (0x01, 0, b"", guest / ip / UDP() / b"x"),
+        "not_tcp": (0x03, 10, b"", guest / ip / UDP() / bytes(100)), "none": (0x03, 0, b"", guest / large),
+        "spoiled": (0x03, 500, bytes([9, 2, 47, 1]), guest / large), "gap": (0x03, 500, bytes([9, 3, 41, 1]), guest / large),
+    }
+    return {name: struct.pack(">BH", wish, segment) + (spoil or b"\x00") + bytes(frame)
+            for name, (wish, segment, spoil, frame) in wishes.items()}
+
+
 def dhcp_messages():
     options = ("param_req_list", [1, 3, 6, 12, 15, 26, 28, 121])
     messages = {
@@ -171,7 +185,7 @@ def rings():
 
 if __name__ == "__main__":
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for target, seeds in {"packet": packets, "dhcp": dhcp_messages, "vxlan": vxlan_payloads, "rpc": rpc_lines,
+    for target, seeds in {"packet": packets, "dhcp": dhcp_messages, "vxlan": vxlan_payloads, "offload": offloads, "rpc": rpc_lines,
                           "state": state_documents, "http": http_parts, "token": tokens, "ring": rings}.items():
         (root / target).mkdir(parents=True, exist_ok=True)
         for name, seed in seeds().items():

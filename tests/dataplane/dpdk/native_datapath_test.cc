@@ -12,21 +12,12 @@
 #include <thread>
 
 #include "dataplane/rpc/described_packet.h"
+#include "tests/dataplane/dpdk/test_eal.h"
 
 namespace hanok::dataplane::dpdk {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-// DPDK starts once per process.
-Eal& eal() {
-  static Eal instance = [] {
-    auto started = Eal::start({{0}, 64, true, "hanok-test-" + std::to_string(getpid()), {"--no-telemetry"}});
-    HANOK_ASSERT(started.ok());
-    return std::move(started).value();
-  }();
-  return instance;
-}
 
 // A device of memory; the worker's side takes and leaves frames in its queues.
 struct Wire {

@@ -55,7 +55,7 @@ Parsed right(const Bytes& bytes) {
   return out;
 }
 
-std::vector<Bytes> cut(const Held& large) {
+std::vector<Bytes> segments_of(const Held& large) {
   const Segments segments(large.packet, large.place());
   std::vector<Bytes> out;
   for (unsigned i = 0; i < segments.count(); ++i) {
@@ -111,7 +111,7 @@ TEST(Segments, EachIsAFrameOfItsOwn) {
       store16(&bytes[18], 0xfffe), store16(&bytes[24], 0), store16(&bytes[24], checksum(&bytes[14], 20));
     const Held large(bytes, kL4ChecksumPartial | kSegmentLater, 1400);
     Bytes payload;
-    const auto pieces = cut(large);
+    const auto pieces = segments_of(large);
     ASSERT_EQ(pieces.size(), 43U);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       right(pieces[i]);
@@ -135,7 +135,7 @@ TEST(Segments, JoinedAgainAreTheLargeFrame) {
     Bytes bytes = tcp_frame(v6, 30000, tcp_flag::kAck | tcp_flag::kPsh).bytes();
     bytes[6 + 5] = 0x0a;
     const Held large(bytes, kL4ChecksumPartial | kSegmentLater, 1400);
-    auto frames = hold(cut(large));
+    auto frames = hold(segments_of(large));
     const auto whole = joined(frames);
     ASSERT_EQ(whole.size(), 1U);
     EXPECT_EQ(frames[0]->packet.offload, kL4ChecksumPartial | kSegmentLater);
@@ -152,7 +152,8 @@ class Spoiled : public testing::Test {
   // How many frames are left of four, the third changed by `spoil` (and sealed again).
   template <typename Spoil>
   static std::size_t left(Spoil&& spoil, bool seal = true, bool v6 = false) {
-    auto pieces = cut(Held(tcp_frame(v6, 4 * 1000).bytes(), kL4ChecksumPartial | kSegmentLater, 1000));
+    auto pieces =
+        segments_of(Held(tcp_frame(v6, 4 * 1000).bytes(), kL4ChecksumPartial | kSegmentLater, 1000));
     spoil(pieces[2]);
     if (seal) {
       const Held one(pieces[2]);
@@ -190,8 +191,8 @@ TEST_F(Spoiled, IsNotJoined) {
 TEST(Coalesce, KeepsConnectionsApartAndOthersWhereTheyAre) {
   Frame other = tcp_frame(false, 3000);
   other.source_port = 99;
-  const auto a = cut(Held(tcp_frame(false, 3000).bytes(), kL4ChecksumPartial | kSegmentLater, 1000));
-  const auto b = cut(Held(other.bytes(), kL4ChecksumPartial | kSegmentLater, 1000));
+  const auto a = segments_of(Held(tcp_frame(false, 3000).bytes(), kL4ChecksumPartial | kSegmentLater, 1000));
+  const auto b = segments_of(Held(other.bytes(), kL4ChecksumPartial | kSegmentLater, 1000));
   Frame udp = tcp_frame(false, 20);
   udp.protocol = protocol::kUdp;
   const Bytes acknowledgement = tcp_frame(false, 0).bytes();
@@ -207,12 +208,14 @@ TEST(Coalesce, KeepsConnectionsApartAndOthersWhereTheyAre) {
 
 TEST(Coalesce, StopsAtTheLongestDatagramAndAtMostConnections) {
   // 46 segments of 1448 are more than one datagram holds.
-  auto first = cut(Held(tcp_frame(false, 23 * 1448).bytes(), kL4ChecksumPartial | kSegmentLater, 1448));
+  auto first =
+      segments_of(Held(tcp_frame(false, 23 * 1448).bytes(), kL4ChecksumPartial | kSegmentLater, 1448));
   Bytes second = tcp_frame(false, 23 * 1448).bytes();
   store32(&second[38], 23 * 1448);
   store16(&second[18], 23);
   store16(&second[24], 0), store16(&second[24], checksum(&second[14], 20));
-  for (Bytes& piece : cut(Held(second, kL4ChecksumPartial | kSegmentLater, 1448))) first.push_back(piece);
+  for (Bytes& piece : segments_of(Held(second, kL4ChecksumPartial | kSegmentLater, 1448)))
+    first.push_back(piece);
   auto frames = hold(first);
   const auto whole = joined(frames);
   ASSERT_EQ(whole.size(), 2U);
@@ -224,7 +227,7 @@ TEST(Coalesce, StopsAtTheLongestDatagramAndAtMostConnections) {
     for (std::uint16_t port = 1; port <= 12; ++port) {
       Frame frame = tcp_frame(false, 2000);
       frame.source_port = port;
-      many.push_back(cut(Held(frame.bytes(), kL4ChecksumPartial | kSegmentLater, 1000))[part]);
+      many.push_back(segments_of(Held(frame.bytes(), kL4ChecksumPartial | kSegmentLater, 1000))[part]);
     }
   }
   auto held = hold(many);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A vhost-user guest that misbehaves hurts only itself: it hangs up again and again, speaks nonsense, and puts descriptors
-into its ring that lead nowhere, in circles, or beyond its memory. Meanwhile other guests reach each other, and in the end an
-honest guest gets through by the same port."""
+into its ring that lead nowhere, in circles, or beyond its memory, and asks for checksums and segments that make no sense.
+Meanwhile other guests reach each other, and in the end an honest guest gets through by the same port."""
 import mmap
 import os
 import socket
@@ -13,6 +13,8 @@ BASE, MEMORY, SIZE = 0x10000000, 1 << 20, 64  # where the front end says its mem
 GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
 SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL = 8, 9, 10, 12, 13
 VERSION_1, NO_FD, NEXT, WRITE, INDIRECT = 1 << 32, 1 << 8, 1, 2, 4
+OFFLOADS = 1 | 1 << 11 | 1 << 12  # CSUM, HOST_TSO4, HOST_TSO6
+CHECKSUM, TCPV4, UDP_GSO = 1, 1, 3  # of a frame's header (virtio 1.2, 5.1.6)
 
 
 def message(request, payload=b""):
@@ -30,7 +32,7 @@ class Guest:
         connection.settimeout(10)
         connection.sendall(message(GET_FEATURES))
         self.connection.recv(64)
-        connection.sendall(message(SET_OWNER) + message(SET_FEATURES, struct.pack("<Q", VERSION_1)))
+        connection.sendall(message(SET_OWNER) + message(SET_FEATURES, struct.pack("<Q", VERSION_1 | OFFLOADS)))
         table = struct.pack("<IIQQQQ", 1, 0, 0, MEMORY, BASE, 0)
         socket.send_fds(connection, [message(SET_MEM_TABLE, table)], [file])
         os.close(file)
@@ -65,6 +67,33 @@ ATTACKS = {
     "a write-only frame": [dict(descriptors=[(0x20000, 100, WRITE, 0)])],
     "receive buffers outside": [dict(descriptors=[(0x7fffffff0000, 4096, WRITE, 0)], ring=0, ahead=16)],
 }
+
+
+def frame(protocol, payload, flags=0x10):
+    """From the guest to another, complete but for the L4 checksum."""
+    from scapy.all import Ether, ICMP, IP, TCP, UDP
+    head = {"tcp": TCP(sport=1, dport=2, flags=flags), "udp": UDP(sport=1, dport=2), "icmp": ICMP()}[protocol]
+    return bytes(Ether(dst="fa:16:3e:00:00:01", src="fa:16:3e:00:00:02") / IP(src="10.0.0.12", dst="10.0.0.11", flags="DF") /
+                 head / bytes(payload))
+
+
+def wish(flags=0, gso=0, size=0, start=34, offset=16):
+    return struct.pack("<BBHHHHH", flags, gso, 54, size, start, offset, 0)
+
+
+# What is asked for, and the drop's name; None: the library makes something of it that is no loss.
+WISHES = {
+    "segments of nothing": (wish(CHECKSUM, TCPV4, 0), frame("tcp", 3000), None),
+    "segments of a byte": (wish(CHECKSUM, TCPV4, 1), frame("tcp", 3000), "gso_bad_size"),
+    "segments of UDP": (wish(CHECKSUM, UDP_GSO, 500, offset=6), frame("udp", 3000), "gso_not_tcp"),
+    "segments of a SYN": (wish(CHECKSUM, TCPV4, 500), frame("tcp", 3000, 2), "gso_bad_flags"),
+    "TCP segments of UDP": (wish(CHECKSUM, TCPV4, 500), frame("udp", 3000), None),
+    "a checksum that begins beyond": (wish(CHECKSUM, start=60000), frame("icmp", 100), None),
+    "a checksum that lies beyond": (wish(CHECKSUM, start=34, offset=60000), frame("icmp", 100), None),
+    "a checksum whose place wraps": (wish(CHECKSUM, start=65535, offset=65535), frame("icmp", 100), None),
+    "a checksum in its own header": (wish(CHECKSUM, start=0, offset=0), frame("tcp", 100), None),
+    "more than fits": (wish(CHECKSUM, TCPV4, 1400), frame("tcp", 65400), "refused"),
+}
 NONSENSE = (b"", b"\xff" * 512, struct.pack("<III", SET_MEM_TABLE, 1, 0xffffffff), message(SET_VRING_NUM, struct.pack("<II", 999, 7)),
             message(SET_MEM_TABLE, struct.pack("<IIQQQQ", 1, 0, 0, MEMORY, BASE, 0)),
             message(SET_VRING_ADDR, struct.pack("<IIQQQQ", 1, 0, 1, 2, 3, 4)))
@@ -93,11 +122,11 @@ with Lab() as lab:
 
     def honest(guest):
         """A broadcast ARP request, complete, from the port's own address."""
-        frame = bytes.fromhex("ffffffffffff" "fa163e000002" "0806" "0001080006040001" "fa163e000002" "0a00000c"
+        request = bytes.fromhex("ffffffffffff" "fa163e000002" "0806" "0001080006040001" "fa163e000002" "0a00000c"
                               "000000000000" "0a00000b")
         before = plane.counters("p2")["rx_packets"]
-        guest.memory[0x30000:0x30000 + 12 + len(frame)] = bytes(12) + frame
-        guest.offer((0x30000, 12 + len(frame), 0, 0), head=8)
+        guest.memory[0x30000:0x30000 + 12 + len(request)] = bytes(12) + request
+        guest.offer((0x30000, 12 + len(request), 0, 0), head=8)
         wait_for(lambda: plane.counters("p2")["rx_packets"] > before, "an honest frame")
 
     for nonsense in NONSENSE:
@@ -118,6 +147,22 @@ with Lab() as lab:
                 one.ping("10.0.0.12", count=5)  # frames for those buffers
             others_live(name)
         wait_for(lambda: not plane.call("status")["ports"]["p2"]["up"], f"the end of the guest of {name}")
+    connection, _ = server.accept()
+    with connection:
+        guest = Guest(connection)
+        wait_for(lambda: plane.call("status")["ports"]["p2"]["up"], "the guest that asks for work connected")
+        for name, (header, asked, drop) in WISHES.items():
+            def lost(reason=drop):
+                counted = plane.counters("p2")
+                return counted["device_rx_refused"] if reason == "refused" else counted["drops"].get(reason, 0)
+            before = lost()
+            guest.memory[0x40000:0x40000 + 12 + len(asked)] = header + asked
+            guest.offer((0x40000, 12 + len(asked), 0, 0), head=8)
+            if drop:
+                wait_for(lambda: lost() == before + 1, f"{drop} of {name}")
+            honest(guest)
+            others_live(name)
+    wait_for(lambda: not plane.call("status")["ports"]["p2"]["up"], "the end of the guest that asks for work")
     connection, _ = server.accept()
     with connection:
         guest = Guest(connection)

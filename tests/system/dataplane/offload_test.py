@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""Two QEMU guests that leave checksums and segmentation to the data plane: on one host large frames go as they are, over VXLAN they
+are cut and joined again, and each byte and checksum is right. Beside them, the same guests without offloads. The rates are for the
+reader: emulated guests on a busy machine give what they get of its CPUs."""
+import copy
+import json
+import os
+import re
+import struct
+
+from guest_vm import GuestFiles, GuestVm
+from lab import Lab, expect, network, port, run, state, subnet, vxlan, wait_for
+
+OFF = ("csum=off,gso=off,guest_csum=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off,"
+       "guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off")
+MTU, MIB, SECONDS = 1450, 8, 4
+FRAMES = (MIB << 20) // MTU  # of the transfer on the wire, at least
+ADDRESSES = ("10.0.0.11", "10.0.0.12")
+
+
+def engine(plane):
+    return plane.call("counters")["engine"]
+
+
+def boot(lab, files, ports, options):
+    guests = [GuestVm(lab, files, f"guest {number}", ports[number], f"{ADDRESSES[number]}/24", MTU, options)
+              for number in range(2)]
+    for guest in guests:
+        guest.ready()
+    guests[0].run(f"for i in 1 2 3 4 5; do ping -c 1 -W 2 {ADDRESSES[1]} && break; done")
+    return guests
+
+
+def transfer(guests):
+    """Random bytes from the first guest to the second; they must be the same."""
+    # Its input stays open: busybox's nc would end the connection.
+    guests[1].run("[ -e /tmp/open ] || mkfifo /tmp/open; exec 9<>/tmp/open; nc -l -p 7000 <&9 >/tmp/got & until netstat -ltn | grep -q :7000; do usleep 50000; done")
+    guests[0].run(f"dd if=/dev/urandom of=/tmp/sent bs=1M count={MIB} 2>/dev/null")
+    guests[0].run(f"nc {ADDRESSES[1]} 7000 </tmp/sent", 90)
+    guests[1].run("wait", 90)
+    sums = [guests[0].run("sha256sum </tmp/sent"), guests[1].run("sha256sum </tmp/got")]
+    expect(sums[0] == sums[1], f"{MIB} MiB came out wrong: {sums}")
+    guests[0].run("rm /tmp/sent")
+    guests[1].run("rm /tmp/got")
+
+
+def mbit_per_s(guests):
+    guests[1].run("iperf3 -s -D -1 && until netstat -ltn | grep -q :5201; do usleep 50000; done")
+    answer = json.loads(guests[0].run(f"iperf3 -c {ADDRESSES[1]} -t {SECONDS} -J", SECONDS + 60))
+    return answer["end"]["sum_received"]["bits_per_second"] / 1e6
+
+
+def average(plane, name):
+    counted = plane.counters(name)
+    return counted["rx_bytes"] / counted["rx_packets"]
+
+
+def lengths_in(path):
+    """Bytes of each frame in a capture (pcap: a header of 24 bytes, one of 16 before each frame)."""
+    with open(path, "rb") as file:
+        data = file.read()
+    out, at = [], 24
+    while at + 16 <= len(data):
+        kept, length = struct.unpack_from("=II", data, at + 8)
+        out.append(length)
+        at += 16 + kept
+    return out
+
+
+def check_wire(path):
+    """No frame is longer than the underlay takes, and tcpdump finds every inner and outer checksum right."""
+    lengths = lengths_in(path)
+    expect(max(lengths) == MTU + 50 + 14, f"the longest frame on the wire has {max(lengths)} bytes")
+    text = run("tcpdump", "-nvvr", path, timeout=60).stdout
+    right, wrong = len(re.findall(r"\(correct\)", text)), len(re.findall(r"incorrect|bad cksum|bad udp", text))
+    expect(wrong == 0, f"{wrong} checksums on the wire are wrong")
+    expect(right >= FRAMES, f"tcpdump has seen {right} right checksums only")
+    print(f"on the wire: {len(lengths)} frames, {right} inner TCP checksums, all right")
+
+
+def one_host(lab, files, options):
+    desired = state()
+    desired["network"]["n"] = network(vxlan(4242), mtu=MTU)
+    desired["subnet"]["s"] = subnet("n", "10.0.0.0/24")
+    ports = [port("n", number + 1, "s", ADDRESSES[number]) for number in range(2)]
+    for number, one in enumerate(ports):
+        one["device"] = {"type": "vhost-user", "socket": os.path.join(lab.folder, f"one-{bool(options)}-{number}.sock")}
+        desired["port"][f"p{number + 1}"] = one
+    plane = lab.dataplane(desired, name=f"one-{bool(options)}")
+    guests = boot(lab, files, ports, options)
+    transfer(guests)
+    rate = mbit_per_s(guests)
+    counted = engine(plane)
+    if options:
+        expect(average(plane, "p1") < MTU + 14, "guests without offloads send large frames")
+    else:
+        expect(average(plane, "p1") > 4000, f"frames of {average(plane, 'p1'):.0f} bytes on the average: no large ones")
+    expect(counted["segments_made"] == 0 and counted["checksums_made"] == 0, f"work was done between two guests: {counted}")
+    expect(all(plane.counters(name)["device_rx_refused"] == 0 for name in ("p1", "p2")), "frames of guests were refused")
+    print(f"one host, offloads {'off' if options else 'on'}: {rate:.0f} Mbit/s, {average(plane, 'p1'):.0f} bytes per frame sent")
+    for guest in guests:
+        guest.stop()
+    plane.kill()
+    return rate
+
+
+def two_hosts(lab, files, options):
+    ends = lab.wire()
+    common = state()
+    common["network"]["n"] = network(vxlan(4242), mtu=MTU)
+    common["subnet"]["s"] = subnet("n", "10.0.0.0/24")
+    ports, planes = [], []
+    for number in (1, 2):
+        common["port"][f"p{number}"] = port("n", number, "s", ADDRESSES[number - 1], host=f"node{number}")
+    for number in (1, 2):
+        desired = copy.deepcopy(common)
+        desired["node"] = {"name": f"node{number}", "vtep": f"192.0.2.{number}"}
+        desired["host"] = {f"node{3 - number}": {"vtep": f"192.0.2.{3 - number}"}}
+        desired["uplink"]["underlay"] = {"device": ends[number - 1], "physical_network": "physnet1",
+                                         "address": f"192.0.2.{number}/24"}
+        here = desired["port"][f"p{number}"]
+        here["device"] = {"type": "vhost-user", "socket": os.path.join(lab.folder, f"two-{bool(options)}-{number}.sock")}
+        ports.append(here)
+        planes.append(lab.dataplane(desired, name=f"two-{bool(options)}-{number}"))
+    guests = boot(lab, files, ports, options)
+    wire = lab.capture(ends[1].partition("iface=")[2], "udp port 4789")  # where what the first host sends arrives
+    transfer(guests)
+    cut, joined = engine(planes[0]), planes[1].counters("p2")["device_tx_coalesced"]
+    if options:
+        expect(cut["segments_made"] == 0 and joined == 0, f"offloads that are off: {cut}, {joined} joined")
+    else:
+        wait_for(lambda: len(lengths_in(wire)) > FRAMES, "the capture")
+        check_wire(wire)
+        expect(cut["large_frames_cut"] > 0 and cut["segments_made"] > 2 * cut["large_frames_cut"], f"nothing was cut: {cut}")
+        expect(joined > 0, "no segments were joined for the guest that receives")
+    rate = mbit_per_s(guests)
+    print(f"two hosts, offloads {'off' if options else 'on'}: {rate:.0f} Mbit/s, {cut['large_frames_cut']} large frames in "
+          f"{cut['segments_made']} segments, {joined} joined again")
+    for guest in guests:
+        guest.stop()
+    for plane in planes:
+        plane.kill()
+    return rate
+
+
+with Lab() as lab:
+    files = GuestFiles(lab)
+    for way in (one_host, two_hosts):
+        on, off = way(lab, files, ""), way(lab, files, OFF)
+        print(f"{way.__name__}: {on / off:.2f} times as much with offloads")
