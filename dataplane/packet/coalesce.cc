@@ -11,7 +11,7 @@ namespace hanok::dataplane {
 namespace {
 
 constexpr unsigned kMostDatagram = 65535;
-constexpr unsigned kMostOpen = 8;  // connections that grow at a time
+constexpr unsigned kMostOpen = 8;                                // connections that grow at a time
 constexpr std::uint8_t kEnds = tcp_flag::kFin | tcp_flag::kPsh;  // what only a last segment may have
 
 // A frame that grows, or could.
