@@ -248,6 +248,15 @@ TEST_F(Routing, FloatingIpStandsForAPortBothWays) {
             arp(2, asker, mac(kGatewayMac), ip("203.0.113.20"), asker, ip("203.0.113.1")));
 }
 
+TEST_F(Routing, FloatingIpThatIsGivenTakesOverTheFlowsOfItsPort) {
+  learn_outside();
+  for (const char* source : {"203.0.113.10", "203.0.113.20"}) {
+    const Bytes out = one(send("a", from_a("9.9.9.9", protocol::kTcp)), "ext");
+    EXPECT_EQ(to_string(parsed(out).ip_source), source);
+    add_floating_ip();
+  }
+}
+
 TEST_F(Routing, FloatingIpThatIsTakenAwayStopsItsFlows) {
   add_floating_ip();
   learn_outside();
