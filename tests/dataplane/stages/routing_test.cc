@@ -248,6 +248,22 @@ TEST_F(Routing, FloatingIpStandsForAPortBothWays) {
             arp(2, asker, mac(kGatewayMac), ip("203.0.113.20"), asker, ip("203.0.113.1")));
 }
 
+// RFC 768: zero would say that there is none.
+TEST_F(Routing, UdpChecksumThatTranslationMakesZeroGoesAsAllOnes) {
+  learn_outside();
+  Frame frame = from_a("9.9.9.9");
+  Frame translated = frame;
+  translated.source = ip("203.0.113.10");
+  translated.payload.assign(2, 0);
+  for (std::uint16_t value = 1; load16(translated.l4().data() + 6) != 0xffff && value != 0; ++value)
+    store16(translated.payload.data(), value);
+  frame.payload = translated.payload;
+  for (int i = 0; i < 2; ++i) {  // by the stages, then by the record
+    const Bytes out = one(send("a", frame), "ext");
+    EXPECT_EQ(load16(&out[40]), 0xffff);
+  }
+}
+
 TEST_F(Routing, FloatingIpThatIsGivenTakesOverTheFlowsOfItsPort) {
   learn_outside();
   for (const char* source : {"203.0.113.10", "203.0.113.20"}) {
