@@ -81,3 +81,10 @@ function(hanok_add_test name)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endif()
 endfunction()
+
+# The same tests of the data plane again, with the connections spread over two workers.
+function(hanok_with_two_workers name)
+  add_test(NAME ${name}_two_workers COMMAND ${name})
+  get_test_property(${name} TIMEOUT timeout)
+  set_tests_properties(${name}_two_workers PROPERTIES LABELS unit TIMEOUT ${timeout} ENVIRONMENT HANOK_TEST_WORKERS=2)
+endfunction()

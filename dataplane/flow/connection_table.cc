@@ -37,9 +37,11 @@ std::uint32_t idle_limit_s(std::uint8_t protocol, ConnectionState state) {
   return 600;
 }
 
-ConnectionTable::ConnectionTable(std::uint32_t records, std::uint32_t per_owner, std::uint64_t seed)
+ConnectionTable::ConnectionTable(std::uint32_t records, std::uint32_t per_owner, std::uint64_t seed,
+                                 SharedQuota* sessions)
     : seed_(seed),
       per_owner_(per_owner),
+      sessions_(sessions),
       flows_(records),
       names_(records * 2),
       records_(records),
@@ -79,16 +81,20 @@ std::optional<ConnectionMatch> ConnectionTable::find(const ConnectionKey& key) c
 }
 
 std::optional<std::uint16_t> ConnectionTable::free_port(ConnectionKey key) const {
-  constexpr unsigned kTries = 64;
+  // One of so many ports is of the same part.
+  const unsigned tries = 64 * (ownership_ != nullptr ? ownership_->workers() : 1);
   constexpr std::uint32_t kLowest = 1024, kCount = 65536 - kLowest;
-  const bool icmp = key.protocol == protocol::kIcmp;
+  const auto protocol = static_cast<std::uint8_t>(key.protocol);
+  const bool icmp = protocol == protocol::kIcmp;
   const std::uint16_t wanted = key.local_port;
   const std::uint64_t start = mix(hash(key));
-  for (unsigned i = 0; i <= kTries; ++i) {
+  const unsigned part = ownership_ != nullptr ? ownership_->part(protocol, wanted) : 0;
+  for (unsigned i = 0; i <= tries; ++i) {
     std::uint16_t port = wanted;
     if (i > 0) port = static_cast<std::uint16_t>(kLowest + (start + std::uint64_t{i} * 7919) % kCount);
     if (port < kLowest && !icmp)
       continue;  // RFC 4787, REQ-3: a low port is not what a guest may take outside
+    if (ownership_ != nullptr && ownership_->part(protocol, port) != part) continue;
     key.local_port = port;
     if (icmp) key.remote_port = port;
     if (find_key(key, hash(key)) == kNoSlot) return port;
@@ -99,7 +105,7 @@ std::optional<std::uint16_t> ConnectionTable::free_port(ConnectionKey key) const
 std::uint32_t ConnectionTable::open(DeviceIndex owner, std::uint8_t protocol, std::uint32_t now,
                                     DropReason& reason) {
   std::uint32_t& count = per_owner_count_[std::min<std::uint32_t>(owner, kMaxDevices)];
-  if (count >= per_owner_) {
+  if (sessions_ == nullptr ? count >= per_owner_ : !sessions_->take(owner, per_owner_)) {
     reason = DropReason::session_quota;
     return kNoSlot;
   }
@@ -110,6 +116,7 @@ std::uint32_t ConnectionTable::open(DeviceIndex owner, std::uint8_t protocol, st
   const bool crowded = live_ + capacity / 8 >= capacity;
   if (free_connection_ == kNoSlot || (crowded && count >= share)) {
     reason = DropReason::flow_table_full;
+    if (sessions_ != nullptr) sessions_->give(owner);
     return kNoSlot;
   }
   const std::uint32_t slot = free_connection_;
@@ -213,6 +220,7 @@ void ConnectionTable::close(std::uint32_t slot) {
   connection.live = false;  // the wheel still holds it; expire() gives it back
   std::uint32_t& count = per_owner_count_[std::min<std::uint32_t>(connection.owner, kMaxDevices)];
   if (--count == 0) --owners_;
+  if (sessions_ != nullptr) sessions_->give(connection.owner);
   --live_;
 }
 

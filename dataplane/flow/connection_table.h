@@ -9,7 +9,9 @@
 #include "dataplane/flow/flow_templates.h"
 #include "dataplane/flow/hash_index.h"
 #include "dataplane/flow/huge_allocator.h"
+#include "dataplane/flow/ownership.h"
 #include "dataplane/flow/record.h"
+#include "dataplane/flow/shared_quota.h"
 #include "dataplane/stages/context.h"
 
 namespace hanok::dataplane {
@@ -45,8 +47,12 @@ struct Connection {
 
 class ConnectionTable final : public ConnectionView {
  public:
-  // Capacities in entries; `records` is the engine's flow_capacity.
-  ConnectionTable(std::uint32_t records, std::uint32_t per_owner, std::uint64_t seed);
+  // Capacities in entries; `records` is the engine's flow_capacity. `sessions`: where several workers count a
+  // port's connections together; null: `per_owner` is of those here.
+  ConnectionTable(std::uint32_t records, std::uint32_t per_owner, std::uint64_t seed,
+                  SharedQuota* sessions = nullptr);
+  // Translations get ports of the same part, so that the answer comes to this worker. Null: any.
+  void set_ownership(const Ownership* ownership) { ownership_ = ownership; }
 
   // ConnectionView. Thread: the worker.
   [[nodiscard]] std::optional<ConnectionMatch> find(const ConnectionKey& key) const override;
@@ -98,6 +104,9 @@ class ConnectionTable final : public ConnectionView {
   [[nodiscard]] bool has_key(const ConnectionKey& key, std::uint64_t hash) const {
     return find_key(key, hash) != kNoSlot;
   }
+  [[nodiscard]] const ConnectionKey& key(std::uint32_t slot) const { return keys_[slot].key; }
+  [[nodiscard]] bool local_started(std::uint32_t slot) const { return keys_[slot].local_started; }
+  [[nodiscard]] std::uint32_t last_seen(const Connection& connection) const;
   void remove_record(std::uint32_t slot);
   void close(std::uint32_t connection);
 
@@ -121,6 +130,14 @@ class ConnectionTable final : public ConnectionView {
     }
   }
 
+  // With its slot; it may be closed.
+  template <typename Visit>
+  void for_each_connection(Visit&& visit) {
+    for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
+      if (connections_[slot].live) visit(slot);
+    }
+  }
+
  private:
   static constexpr unsigned kWheel = 1024;         // slots of about a second
   static constexpr std::uint32_t kLookAgain = 30;  // slots: a connection is looked at this often at least
@@ -132,10 +149,11 @@ class ConnectionTable final : public ConnectionView {
   };
   [[nodiscard]] std::uint32_t find_key(const ConnectionKey& key, std::uint64_t hash) const;
   void remove_key(std::uint32_t slot);
-  [[nodiscard]] std::uint32_t last_seen(const Connection& connection) const;
 
   std::uint64_t seed_;
   std::uint32_t per_owner_;
+  SharedQuota* sessions_;
+  const Ownership* ownership_ = nullptr;
   HashIndex flows_, names_;
   std::vector<FlowRecord, HugeAllocator<FlowRecord>> records_;
   std::vector<std::shared_ptr<const Depends>> depends_;  // cold: looked at after a change of the tables

@@ -209,7 +209,7 @@ void Engine::Impl::send_metadata(const MetadataServer::Frames& frames) {
 }
 
 void Engine::Impl::request_address(const Awaited& awaited) {
-  if (neighbours_.ask(awaited, now_us_)) send_request(awaited);
+  if (shared_->neighbours.ask(awaited, now_us_)) send_request(awaited);
 }
 
 void Engine::Impl::send_request(const Awaited& awaited) {
@@ -244,14 +244,18 @@ void Engine::Impl::send_request(const Awaited& awaited) {
 }
 
 void Engine::Impl::learn(const Context::Learned& learned) {
-  const auto change =
-      neighbours_.learn(learned.network, learned.ip, learned.mac, learned.only_if_known, now_us_, ready_);
-  if (change != Neighbours::Change::kNew && change != Neighbours::Change::kMoved) return;
-  if (learned.network == kUnderlay) {
-    encapsulations_.set_next_hop(learned.ip, learned.mac);
-  } else if (change == Neighbours::Change::kMoved) {
-    forced_epoch_ = ++epoch_;  // records hold the old MAC
-  }
+  shared_->neighbours.learn(learned.network, learned.ip, learned.mac, learned.only_if_known, now_us_);
+  if (neighbours_.behind()) catch_up();
+}
+
+void Engine::Impl::catch_up() {
+  std::vector<Neighbours::Waiting> given_up;
+  const Neighbours::Changes changes = neighbours_.catch_up(ready_, given_up);
+  if (changes.underlay)
+    encapsulations_.resolve([&](const Ip& vtep) { return neighbours_.mac_of(kUnderlay, vtep); });
+  if (changes.moved) forced_epoch_ = ++epoch_;  // records hold the old MAC
+  if (changes.forgotten) templates_.clear();    // new connections ask for it again
+  for (const auto& one : given_up) give_up(one);
 }
 
 // Nobody answers for the address: dropped, and its sender is told (RFC 1812, 5.2.7.1; RFC 4443, 3.1).

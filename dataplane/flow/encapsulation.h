@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -33,6 +34,16 @@ class EncapsulationTable {
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   // The next hop of a VTEP is known, or is another one.
   void set_next_hop(const Ip& vtep, const Mac& mac);
+  // Of all of them; `mac_of` gives the next hop's MAC, where it is known.
+  template <typename MacOf>
+  void resolve(MacOf&& mac_of) {
+    for (Encapsulation& entry : entries_) {
+      if (const std::optional<Mac> mac = mac_of(entry.vtep)) {
+        mac->write(entry.header.data());
+        entry.ready = true;
+      }
+    }
+  }
   void clear() {
     entries_.clear();
     by_target_.clear();

@@ -21,16 +21,29 @@ std::uint64_t seed_of(const EngineOptions& options) {
 
 }  // namespace
 
-Engine::Impl::Impl(BufferPool& pool, const EngineOptions& options)
+std::shared_ptr<EngineShared> share_between(unsigned workers, const EngineOptions& options) {
+  HANOK_ASSERT(workers > 0);
+  return std::make_shared<EngineShared>(workers, mix(seed_of(options)));
+}
+
+Engine::Impl::Impl(BufferPool& pool, const EngineOptions& options, std::shared_ptr<EngineShared> shared,
+                   unsigned worker)
     : pool_(pool),
+      shared_(std::move(shared)),
+      worker_(worker),
+      ownership_(shared_->seed, shared_->workers),
       tables_(Tables::empty()),
-      connections_(std::max(64U, options.flow_capacity), options.sessions_per_port, seed_of(options)),
-      fragments_(connections_.seed()),
-      metadata_(seed_of({})) {}
+      connections_(std::max(64U, options.flow_capacity / shared_->workers), options.sessions_per_port,
+                   seed_of(options), shared_->workers > 1 ? &shared_->sessions : nullptr),
+      neighbours_(shared_->neighbours, Neighbours::kQueuedInAll / shared_->workers),
+      meters_(shared_->meters),
+      metadata_(seed_of({}), MetadataServer::kMostConnections / shared_->workers, shared_->metadata) {
+  if (shared_->workers > 1) connections_.set_ownership(&ownership_);
+}
 
 Engine::Impl::~Impl() {
   std::vector<Neighbours::Waiting> waiting;
-  neighbours_.clear(waiting);
+  neighbours_.give_up_all(waiting);
   for (const auto& one : waiting) release(one.packet);
 }
 
@@ -41,14 +54,15 @@ void Engine::Impl::set_tables(std::shared_ptr<const Tables> tables) {
   ++tables_count_;
   own_vtep_.reset();
   if (data().vtep && data().vtep->is_v4()) own_vtep_ = data().vtep->to_v4();
+  if (shared_->workers > 1 && ownership_.forwarded() != data().forwarded_ports) {
+    ownership_.set_forwarded(data().forwarded_ports);
+    owners_moved_ = true;
+    drop_waiting();  // they may be another worker's now
+  }
   if (!all) return;
-  // Outer headers name hosts and uplinks: frames that wait under one are given up.
-  std::vector<Neighbours::Waiting> waiting;
-  neighbours_.clear(waiting);
   encapsulations_.clear();
   forced_epoch_ = epoch_;
-  for (const auto& one : waiting)
-    drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
+  clear_neighbours();
 }
 
 void Engine::Impl::set_device_mac(DeviceIndex uplink, const std::array<std::uint8_t, 6>& mac) {
@@ -56,8 +70,18 @@ void Engine::Impl::set_device_mac(DeviceIndex uplink, const std::array<std::uint
   device_macs_.emplace_back(uplink, Mac{mac});
   encapsulations_.clear();
   forced_epoch_ = ++epoch_;
+  clear_neighbours();
+}
+
+// Outer headers name hosts and uplinks: frames that wait under one are given up.
+void Engine::Impl::clear_neighbours() {
+  shared_->neighbours.clear();
+  drop_waiting();
+}
+
+void Engine::Impl::drop_waiting() {
   std::vector<Neighbours::Waiting> waiting;
-  neighbours_.clear(waiting);
+  neighbours_.give_up_all(waiting);
   for (const auto& one : waiting)
     drop_packet(one.packet, one.arrival.device, DropReason::neighbour_unresolved);
 }
@@ -65,6 +89,7 @@ void Engine::Impl::set_device_mac(DeviceIndex uplink, const std::array<std::uint
 void Engine::Impl::begin(std::uint64_t now_us, Output& output) {
   now_us_ = now_us;
   output_ = &output;
+  if (neighbours_.behind()) catch_up();
 }
 
 void Engine::Impl::end() {
@@ -294,26 +319,55 @@ void Engine::Impl::poll(std::uint64_t now_us, Output& output) {
     metadata_.poll(data(), now_us, frames);
     send_metadata(frames);
   }
-  if (now_us - aged_us_ >= 1'000'000) {
+  // What is done once for the node is the first worker's.
+  if (worker_ == 0 && now_us - aged_us_ >= 1'000'000) {
     aged_us_ = now_us;
     std::vector<Awaited> again;
-    std::vector<Neighbours::Waiting> given_up;
-    if (neighbours_.age(now_us, again, given_up)) templates_.clear();  // new connections ask for it again
-    for (const auto& one : given_up) give_up(one);
+    shared_->neighbours.age(now_us, again);
+    if (neighbours_.behind()) catch_up();
     for (const Awaited& awaited : again) send_request(awaited);
     advertise_routers();
   }
   end();
 }
 
+std::optional<unsigned> Engine::Impl::owner_of(const std::uint8_t* frame, std::uint16_t length,
+                                               DeviceIndex in_device, bool from_uplink,
+                                               std::uint64_t now_us) const {
+  return dataplane::owner_of({frame, length, in_device, from_uplink, data().vtep}, ownership_,
+                             shared_->fragments, now_us);
+}
+
+void Engine::Impl::drop(Packet* const* packets, unsigned count, DeviceIndex in_device, DropReason reason) {
+  DeviceCounters& counted = counters_of(in_device);
+  for (unsigned i = 0; i < count; ++i) counted.rx_bytes.add(packets[i]->length);
+  counted.rx_packets.add(count);
+  counted.drops[static_cast<std::size_t>(reason)].add(count);
+  pool_.release(packets, count);
+}
+
 Engine::Engine(BufferPool& pool, const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(pool, options)) {}
+    : Engine(pool, options, share_between(1, options), 0) {}
+Engine::Engine(BufferPool& pool, const EngineOptions& options, std::shared_ptr<EngineShared> shared,
+               unsigned worker)
+    : impl_(std::make_unique<Impl>(pool, options, std::move(shared), worker)) {}
 Engine::~Engine() = default;
 void Engine::set_tables(std::shared_ptr<const Tables> tables) {
   impl_->set_tables(std::move(tables));
 }
 void Engine::set_device_mac(DeviceIndex uplink, const std::array<std::uint8_t, 6>& mac) {
   impl_->set_device_mac(uplink, mac);
+}
+std::optional<unsigned> Engine::owner_of(const std::uint8_t* frame, std::uint16_t length,
+                                         DeviceIndex in_device, bool from_uplink,
+                                         std::uint64_t now_us) const {
+  return impl_->owner_of(frame, length, in_device, from_uplink, now_us);
+}
+void Engine::drop(Packet* const* packets, unsigned count, DeviceIndex in_device, DropReason reason) {
+  impl_->drop(packets, count, in_device, reason);
+}
+void Engine::begin_counting(DeviceIndex device) {
+  impl_->begin_counting(device);
 }
 void Engine::process(Packet* const* packets, unsigned count, DeviceIndex in_device, std::uint64_t now_us,
                      Output& output) {

@@ -11,18 +11,19 @@
 #include "dataplane/flow/connection_table.h"
 #include "dataplane/flow/encapsulation.h"
 #include "dataplane/flow/engine.h"
+#include "dataplane/flow/engine_shared.h"
 #include "dataplane/flow/flow_templates.h"
-#include "dataplane/flow/fragment_table.h"
 #include "dataplane/flow/metadata_server.h"
 #include "dataplane/flow/meter_table.h"
 #include "dataplane/flow/neighbours.h"
+#include "dataplane/flow/ownership.h"
 #include "dataplane/stages/stages.h"
 
 namespace hanok::dataplane {
 
 class Engine::Impl {
  public:
-  Impl(BufferPool& pool, const EngineOptions& options);
+  Impl(BufferPool& pool, const EngineOptions& options, std::shared_ptr<EngineShared> shared, unsigned worker);
   ~Impl();
 
   void set_tables(std::shared_ptr<const Tables> tables);
@@ -30,12 +31,23 @@ class Engine::Impl {
   void process(Packet* const* packets, unsigned count, DeviceIndex in_device, std::uint64_t now_us,
                Output& output);
   void poll(std::uint64_t now_us, Output& output);
+  [[nodiscard]] std::optional<unsigned> owner_of(const std::uint8_t* frame, std::uint16_t length,
+                                                 DeviceIndex in_device, bool from_uplink,
+                                                 std::uint64_t now_us) const;
+  void drop(Packet* const* packets, unsigned count, DeviceIndex in_device, DropReason reason);
+  void begin_counting(DeviceIndex device) { static_cast<void>(counters_of(device)); }
   [[nodiscard]] std::vector<TraceStep> trace(std::span<const std::uint8_t> frame, DeviceIndex in_device,
                                              std::uint64_t now_us);
   [[nodiscard]] std::vector<FlowInfo> flows(DeviceIndex device, std::size_t limit,
                                             std::uint64_t now_us) const;
 
+  // move_connections.cc
+  struct MovedConnection;
+  void take_moved(std::vector<MovedConnection>& moved);
+  void adopt(const MovedConnection& moved);
+
   Counters counters;
+  bool owners_moved_ = false;  // since the last settle()
 
  private:
   // A frame of the burst between parsing and running. Two cache lines for a plain one (fast_path.cc), of
@@ -134,6 +146,9 @@ class Engine::Impl {
   void request_address(const Awaited& awaited);  // unless that is under way
   void send_request(const Awaited& awaited);
   void learn(const Context::Learned& learned);
+  void catch_up();  // with what has been learned of neighbours, by whichever worker
+  void clear_neighbours();
+  void drop_waiting();
   void run_ready();
   void give_up(const Neighbours::Waiting& waiting);
   void serve_metadata(Item& item, const Context& context);
@@ -161,6 +176,9 @@ class Engine::Impl {
   void flush(Batch& batch);
 
   BufferPool& pool_;
+  std::shared_ptr<EngineShared> shared_;
+  unsigned worker_;
+  Ownership ownership_;
   std::shared_ptr<const Tables> tables_;
   std::uint32_t epoch_ = 1;         // moves with every change of tables or neighbours
   std::uint32_t forced_epoch_ = 0;  // records older than this are compiled again whatever they depend on
@@ -171,7 +189,6 @@ class Engine::Impl {
   std::vector<std::unique_ptr<Batch>> batches_;
   std::vector<DeviceIndex> filled_;
   Batch* last_batch_ = nullptr;  // listed
-  FragmentTable fragments_;
   MeterTable meters_;
   MetadataServer metadata_;
   std::vector<Neighbours::Waiting> ready_;
@@ -185,8 +202,6 @@ class Engine::Impl {
   Output* output_ = nullptr;
   std::uint64_t now_us_ = 0;
   std::uint64_t aged_us_ = 0, served_us_ = 0;
-  std::uint64_t error_second_ = 0;  // ICMP errors are limited per second
-  unsigned errors_sent_ = 0;
 };
 
 }  // namespace hanok::dataplane

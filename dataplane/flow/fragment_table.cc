@@ -1,5 +1,7 @@
 #include "dataplane/flow/fragment_table.h"
 
+#include <mutex>
+
 #include "dataplane/tables/persistent_map.h"
 
 namespace hanok::dataplane {
@@ -8,6 +10,7 @@ bool FragmentTable::recall(Parsed& parsed, DeviceIndex device, std::uint32_t seg
   const std::uint64_t addresses =
       hash_bytes(parsed.ip_source.bytes.data(), 16) ^ mix(hash_bytes(parsed.ip_destination.bytes.data(), 16));
   const std::uint64_t hash = mix(addresses ^ seed_ ^ std::uint64_t{parsed.fragment_id} << 32U);
+  const std::lock_guard<SpinLock> guard(lock_);
   Place* const set = &places_[hash % kSets * kWays];
   Place* oldest = set;
   for (Place* place = set; place != set + kWays; ++place) {
@@ -18,7 +21,7 @@ bool FragmentTable::recall(Parsed& parsed, DeviceIndex device, std::uint32_t seg
     if (!same) continue;
     oldest = place;
     if (!parsed.later_fragment) break;
-    if (now_us - place->seen_us > kKeptUs) return false;
+    if (now_us > place->seen_us + kKeptUs) return false;
     parsed.source_port = place->source_port;
     parsed.destination_port = place->destination_port;
     parsed.icmp_type = place->icmp_type;

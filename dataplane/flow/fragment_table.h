@@ -1,11 +1,13 @@
 #pragma once
 // What the first fragment of a datagram said, for the later ones, which carry no ports (RFC 791). Of fixed
-// size: four places per hash; the oldest gives way.
+// size: four places per hash; the oldest gives way. One for all workers: which of them owns a fragment goes
+// by its ports too.
 
 #include <array>
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/flow/spin_lock.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/packet/parse.h"
 
@@ -19,7 +21,7 @@ class FragmentTable {
   explicit FragmentTable(std::uint64_t seed) : seed_(seed), places_(std::size_t{kSets} * kWays) {}
 
   // A first fragment is noted; a later one gets its ports, or ICMP type, code and identifier. False: its
-  // first one has not been seen. `segment` tells networks on one device apart.
+  // first one has not been seen. `segment` tells networks on one device apart. Any thread.
   [[nodiscard]] bool recall(Parsed& parsed, DeviceIndex device, std::uint32_t segment, std::uint64_t now_us);
 
  private:
@@ -31,6 +33,7 @@ class FragmentTable {
     std::uint8_t protocol = 0, icmp_type = 0, icmp_code = 0;
     std::uint64_t seen_us = 0;
   };
+  SpinLock lock_;
   std::uint64_t seed_;
   std::vector<Place> places_;
 };

@@ -129,10 +129,9 @@ std::optional<DropReason> MetadataServer::receive(const std::uint8_t* frame, con
 
 MetadataServer::Connection* MetadataServer::open(const Key& key, const Segment& segment, const Parsed& parsed,
                                                  const Port& port, std::uint32_t mtu, std::uint64_t now_us) {
-  std::size_t of_port = 0;
-  for (const auto& [known, connection] : connections_) of_port += known.device == port.device ? 1 : 0;
-  if (connections_.size() >= kMostConnections || of_port >= kMostPerPort) return nullptr;
+  if (connections_.size() >= most_ || !seats_.take(port.device, kMostPerPort)) return nullptr;
   Connection made;
+  made.seat = QuotaSeat(seats_, port.device);
   made.port_id = port.id;
   made.guest_mac = parsed.source;
   made.own_mac = parsed.destination;

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "dataplane/flow/shared_quota.h"
 #include "dataplane/packet/parse.h"
 #include "dataplane/tables/tables_data.h"
 
@@ -29,7 +30,9 @@ class MetadataServer {
   };
   using Frames = std::vector<Frame>;
 
-  explicit MetadataServer(std::uint64_t seed) : seed_(seed) {}
+  // `most`: connections here; `seats`: those of each port, at all workers.
+  MetadataServer(std::uint64_t seed, std::size_t most, SharedQuota& seats)
+      : seed_(seed), most_(most), seats_(seats) {}
 
   // A TCP segment of `port`'s guest for the service; `parsed` is the whole frame's. Appends what goes back.
   [[nodiscard]] std::optional<DropReason> receive(const std::uint8_t* frame, const Parsed& parsed,
@@ -41,6 +44,7 @@ class MetadataServer {
 
  private:
   struct Connection {
+    QuotaSeat seat;
     std::string port_id;
     Mac guest_mac, own_mac;
     Ip guest_ip, own_ip;
@@ -80,6 +84,8 @@ class MetadataServer {
   static void reset(const Parsed& parsed, const Segment& segment, DeviceIndex device, Frames& out);
 
   std::uint64_t seed_;
+  std::size_t most_;
+  SharedQuota& seats_;
   std::uint64_t opened_ = 0;
   std::map<Key, Connection> connections_;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// Rate limits: one token bucket per port or floating IP and direction (RFC 2697's committed rate alone). What
-// exceeds is dropped. A flow names the set of meters that it passes by a number; records keep that.
+// Rate limits of one worker's flows. A flow names the set of meters that it passes by a number; records keep
+// that. The buckets are shared by the workers. What exceeds is dropped.
 
 #include <array>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/flow/meter_buckets.h"
 #include "dataplane/stages/context.h"
 
 namespace hanok::dataplane {
@@ -17,6 +18,8 @@ class MeterTable {
  public:
   static constexpr unsigned kMetersOfAFlow = 4;  // sender, receiver, and a floating IP at each
   static constexpr std::size_t kSets = 65535;
+
+  explicit MeterTable(MeterBuckets& buckets) : buckets_(buckets) {}
 
   // The number of this set (1 and up); rates are brought up to date. nullopt: there is none left, and clear()
   // is due.
@@ -27,18 +30,10 @@ class MeterTable {
   [[nodiscard]] bool take(std::uint16_t set, unsigned bytes, std::uint64_t now_us);
 
  private:
-  struct Bucket {
-    std::uint64_t bytes_per_s = 0, most = 0;  // `most` and `credit`: bytes * 10^6
-    std::uint64_t credit = 0, filled_us = 0;
-    bool fresh = true;  // begins full, whenever it is first asked
-  };
-  using Set = std::array<std::uint32_t, kMetersOfAFlow>;  // buckets; kNone: none
+  using Set = std::array<MeterBucket*, kMetersOfAFlow>;  // null: no more
 
-  [[nodiscard]] std::uint32_t bucket_of(const MeterUse& use);
-
-  std::vector<Bucket> buckets_;
+  MeterBuckets& buckets_;
   std::vector<Set> sets_;
-  std::map<std::pair<ObjectRef, bool>, std::uint32_t> by_owner_;
   std::map<Set, std::uint16_t> by_set_;
 };
 

@@ -1,13 +1,17 @@
 #include "dataplane/flow/neighbours.h"
 
+#include <utility>
+
 namespace hanok::dataplane {
 
-std::optional<Mac> Neighbours::mac_of(Handle network, const Ip& ip) const {
+NeighbourTable::Known NeighbourTable::find(Handle network, const Ip& ip) const {
+  const std::lock_guard<std::mutex> guard(mutex_);
   const auto found = entries_.find({network, ip});
-  return found != entries_.end() ? found->second.mac : std::nullopt;
+  return found != entries_.end() ? Known{true, found->second.mac} : Known{};
 }
 
-bool Neighbours::ask(const Awaited& awaited, std::uint64_t now_us) {
+bool NeighbourTable::ask(const Awaited& awaited, std::uint64_t now_us) {
+  const std::lock_guard<std::mutex> guard(mutex_);
   const NetworkIp key{awaited.network, awaited.ip};
   auto found = entries_.find(key);
   if (found == entries_.end()) {
@@ -22,41 +26,38 @@ bool Neighbours::ask(const Awaited& awaited, std::uint64_t now_us) {
   return true;
 }
 
-bool Neighbours::wait(Handle network, const Ip& ip, const Waiting& waiting) {
-  const auto found = entries_.find({network, ip});
-  if (found == entries_.end() || found->second.queue.size() >= kQueued || queued_ >= kQueuedInAll)
-    return false;
-  found->second.queue.push_back(waiting);
-  ++queued_;
-  return true;
-}
-
-Neighbours::Change Neighbours::learn(Handle network, const Ip& ip, const Mac& mac, bool only_known,
-                                     std::uint64_t now_us, std::vector<Waiting>& ready) {
+void NeighbourTable::learn(Handle network, const Ip& ip, const Mac& mac, bool only_known,
+                           std::uint64_t now_us) {
+  const std::lock_guard<std::mutex> guard(mutex_);
   const NetworkIp key{network, ip};
   auto found = entries_.find(key);
   if (found == entries_.end()) {
-    if (only_known || entries_.size() >= kEntries) return Change::kIgnored;
+    if (only_known || entries_.size() >= kEntries) return;
     found = entries_.emplace(key, Entry{}).first;
     found->second.awaited = {network, ip, {}, {}};
   }
   Entry& entry = found->second;
-  const Change change = !entry.mac ? Change::kNew : (*entry.mac == mac ? Change::kRefreshed : Change::kMoved);
-  entry.mac = mac;
+  const std::optional<Mac> before = std::exchange(entry.mac, mac);
   entry.learned_us = now_us;
   entry.tries = 0;
-  queued_ -= entry.queue.size();
-  ready.insert(ready.end(), entry.queue.begin(), entry.queue.end());
-  entry.queue.clear();
-  return change;
+  if (before == mac) return;
+  if (network == kUnderlay) {
+    ++news_.underlay;
+  } else if (before) {
+    ++news_.moved;
+  }
+  changed();
 }
 
-bool Neighbours::age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std::vector<Waiting>& given_up) {
-  bool forgotten = false;
+void NeighbourTable::age(std::uint64_t now_us, std::vector<Awaited>& ask_again) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  bool any_gone = false;
+  // Another worker's clock may be a moment ahead.
+  const auto since = [now_us](std::uint64_t then_us) { return now_us > then_us ? now_us - then_us : 0; };
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
-    const std::uint64_t age_us = now_us - entry.learned_us;
-    const bool due = now_us - entry.asked_us >= kRetryUs;
+    const std::uint64_t age_us = since(entry.learned_us);
+    const bool due = since(entry.asked_us) >= kRetryUs;
     const bool may_ask = !entry.awaited.sender_mac.is_zero();
     bool gone = false;
     if (!entry.mac && due) {
@@ -71,20 +72,57 @@ bool Neighbours::age(std::uint64_t now_us, std::vector<Awaited>& ask_again, std:
       entry.asked_us = now_us;
     }
     if (gone) {
-      forgotten = forgotten || entry.mac.has_value();
-      queued_ -= entry.queue.size();
-      given_up.insert(given_up.end(), entry.queue.begin(), entry.queue.end());
+      any_gone = true;
+      if (entry.mac) ++news_.forgotten;
       at = entries_.erase(at);
     } else {
       ++at;
     }
   }
-  return forgotten;
+  if (any_gone) changed();
 }
 
-void Neighbours::clear(std::vector<Waiting>& given_up) {
-  for (auto& [key, entry] : entries_) given_up.insert(given_up.end(), entry.queue.begin(), entry.queue.end());
+void NeighbourTable::clear() {
+  const std::lock_guard<std::mutex> guard(mutex_);
   entries_.clear();
+  changed();
+}
+
+NeighbourTable::News NeighbourTable::news() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return news_;
+}
+
+bool Neighbours::wait(Handle network, const Ip& ip, const Waiting& waiting) {
+  if (queued_ >= most_ || !table_.find(network, ip).asked) return false;
+  std::vector<Waiting>& queue = queues_[{network, ip}];
+  if (queue.size() >= kQueued) return false;
+  queue.push_back(waiting);
+  ++queued_;
+  return true;
+}
+
+Neighbours::Changes Neighbours::catch_up(std::vector<Waiting>& ready, std::vector<Waiting>& given_up) {
+  seen_version_ = table_.version();  // first: what comes in between is looked at next time
+  for (auto at = queues_.begin(); at != queues_.end();) {
+    const NeighbourTable::Known known = table_.find(at->first.network, at->first.ip);
+    if (known.asked && !known.mac) {
+      ++at;
+      continue;
+    }
+    std::vector<Waiting>& to = known.mac ? ready : given_up;
+    to.insert(to.end(), at->second.begin(), at->second.end());
+    queued_ -= at->second.size();
+    at = queues_.erase(at);
+  }
+  const NeighbourTable::News before = std::exchange(seen_, table_.news());
+  return {before.underlay != seen_.underlay, before.moved != seen_.moved,
+          before.forgotten != seen_.forgotten};
+}
+
+void Neighbours::give_up_all(std::vector<Waiting>& given_up) {
+  for (auto& [key, queue] : queues_) given_up.insert(given_up.end(), queue.begin(), queue.end());
+  queues_.clear();
   queued_ = 0;
 }
 

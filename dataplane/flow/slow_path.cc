@@ -8,6 +8,11 @@
 #include "dataplane/packet/offload.h"
 
 namespace hanok::dataplane {
+namespace {
+
+constexpr unsigned kErrorsPerSecond = 1000;  // ICMP, of all workers
+
+}  // namespace
 
 void Engine::Impl::prepare(Context& context, const Item& item) const {
   const Parsed& parsed = item.parsed;
@@ -105,10 +110,7 @@ void Engine::Impl::refuse(Item& item, Context& context, DropReason reason) {
   }
   const DeviceIndex charge = context.charge != kNoDevice ? context.charge : item.arrival.device;
   if (!context.reply.empty()) {
-    const std::uint64_t second = now_us_ / 1'000'000;
-    if (second != error_second_) error_second_ = second, errors_sent_ = 0;
-    if (errors_sent_ < 1000) {
-      ++errors_sent_;
+    if (shared_->icmp_errors.take(now_us_, kErrorsPerSecond)) {
       reply(context);
     } else {
       reason = DropReason::icmp_rate_limited;
@@ -241,7 +243,8 @@ std::optional<DropReason> Engine::Impl::remember(const Item& item, const Context
 void Engine::Impl::slow_path(Item& item) {
   counters.slow_frames.add(1);
   const std::uint32_t segment = segment_of(item.arrival);
-  if (item.parsed.fragment && !fragments_.recall(item.parsed, item.arrival.device, segment, now_us_)) {
+  if (item.parsed.fragment &&
+      !shared_->fragments.recall(item.parsed, item.arrival.device, segment, now_us_)) {
     drop_packet(item.packet, item.arrival.device, DropReason::fragment_no_first);
     return;
   }

@@ -37,7 +37,7 @@ namespace hanok::dataplane {
   /* answered or consumed by the data plane: not lost, but not forwarded either */                          \
   X(arp_consumed) X(arp_unanswered) X(nd_consumed) X(dhcp_ignored) X(dhcp_declined) X(dhcp_released) X(dhcp_no_address) X(metadata_busy) X(icmp_rate_limited)                 \
   /* no room */                                                                                             \
-  X(no_buffer) X(no_headroom)
+  X(no_buffer) X(no_headroom) X(worker_queue_full)
 // clang-format on
 
 enum class DropReason : std::uint8_t {

@@ -200,6 +200,7 @@ bool Applier::run(const StateDocument& change) {
   }
   for (auto& [key, info] : loose_devices_) take_device(info.index);
   loose_devices_.clear();
+  renew_forwarded_ports();
 
   next_.vtep.reset();
   if (next_.node.vtep) {

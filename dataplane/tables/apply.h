@@ -56,6 +56,8 @@ class Applier {
   void lead(PersistentMap<std::string, PersistentMap<Handle, bool>>& map, const std::string& port,
             Handle floating, bool present);
   void member(const Port& port, bool present);
+  void forward(const FloatingIp::Forward& forward, int by);
+  void renew_forwarded_ports();
 
   [[nodiscard]] bool give_device(DeviceKind kind, Handle owner, const std::string& id,
                                  const DeviceState& device, std::uint32_t mtu, bool admin_up,
@@ -65,6 +67,7 @@ class Applier {
   TablesData next_;
   Compiler compiler_;
   StateError error_;
+  std::vector<std::uint32_t> forwardings_touched_;  // keys of forwardings_at
   // Handles whose id went away: freed when everything is in place, so that none is reused within the change.
   std::vector<std::pair<Kind, std::pair<std::string, Handle>>> gone_;
   // Devices of objects that are being replaced: kept when the new object wants the same one.

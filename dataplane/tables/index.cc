@@ -244,8 +244,10 @@ void Applier::unindex(const FloatingIp& floating) {
   refer(Kind::kNetwork, floating.network, -1);
   next_.floating_by_ip.erase({floating.network, floating.address});
   if (floating.state.port) lead(next_.floating_by_port, *floating.state.port, floating.handle, false);
-  for (const FloatingIp::Forward& forward : floating.forwards)
-    lead(next_.forwarding_by_port, forward.port, floating.handle, false);
+  for (const FloatingIp::Forward& one : floating.forwards) {
+    lead(next_.forwarding_by_port, one.port, floating.handle, false);
+    forward(one, -1);
+  }
 }
 
 bool Applier::index(FloatingIp& floating, const std::string& path) {
@@ -258,9 +260,42 @@ bool Applier::index(FloatingIp& floating, const std::string& path) {
   touch(ref(Kind::kNetworkPorts, floating.network));
   refer(Kind::kNetwork, floating.network, 1);
   if (floating.state.port) lead(next_.floating_by_port, *floating.state.port, floating.handle, true);
-  for (const FloatingIp::Forward& forward : floating.forwards)
-    lead(next_.forwarding_by_port, forward.port, floating.handle, true);
+  for (const FloatingIp::Forward& one : floating.forwards) {
+    lead(next_.forwarding_by_port, one.port, floating.handle, true);
+    forward(one, 1);
+  }
   return true;
+}
+
+void Applier::forward(const FloatingIp::Forward& forward, int by) {
+  for (const std::uint16_t port : {forward.external_port, forward.inside_port}) {
+    const std::uint32_t key = std::uint32_t{forward.protocol} << 16U | port;
+    const auto count = static_cast<std::uint32_t>(static_cast<int>(next_.forwardings_at.get(key, 0)) + by);
+    if (count != 0) {
+      next_.forwardings_at.set(key, count);
+    } else {
+      next_.forwardings_at.erase(key);
+    }
+    forwardings_touched_.push_back(key);
+  }
+}
+
+// A new set only where it differs: who holds the old one sees by the pointer whether it is still right.
+void Applier::renew_forwarded_ports() {
+  std::shared_ptr<ForwardedPorts> renewed;
+  for (const std::uint32_t key : forwardings_touched_) {
+    const auto protocol = static_cast<std::uint8_t>(key >> 16U);
+    const auto port = static_cast<std::uint16_t>(key);
+    const bool now = next_.forwardings_at.contains(key);
+    const bool before = next_.forwarded_ports != nullptr && next_.forwarded_ports->has(protocol, port);
+    if (now == before) continue;
+    if (!renewed) {
+      renewed = next_.forwarded_ports ? std::make_shared<ForwardedPorts>(*next_.forwarded_ports)
+                                      : std::make_shared<ForwardedPorts>();
+    }
+    renewed->set(protocol, port, now);
+  }
+  if (renewed) next_.forwarded_ports = std::move(renewed);
 }
 
 }  // namespace hanok::dataplane

@@ -2,6 +2,8 @@
 // What a Tables snapshot holds: objects by dense handle, and the indexes that packets ask. For the stages and
 // the engine; the edges use tables.h. All of it is immutable once a snapshot is out.
 
+#include <array>
+#include <bitset>
 #include <compare>
 #include <map>
 #include <memory>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/packet/address.h"
+#include "dataplane/packet/headers.h"
 #include "dataplane/packet/packet.h"
 #include "dataplane/tables/persistent_map.h"
 #include "dataplane/tables/state.h"
@@ -150,6 +153,25 @@ struct FloatingIp {
   [[nodiscard]] bool leads_somewhere() const { return state.port || !forwards.empty(); }
 };
 
+// Ports that a forwarding changes, at either end: a bit each for TCP and UDP. Rebuilt where the set changes.
+class ForwardedPorts {
+ public:
+  [[nodiscard]] bool has(std::uint8_t protocol, std::uint16_t port) const {
+    const std::size_t number = number_of(protocol);
+    return number < bits_.size() && bits_[number][port];
+  }
+  void set(std::uint8_t protocol, std::uint16_t port, bool forwarded) {
+    if (const std::size_t number = number_of(protocol); number < bits_.size())
+      bits_[number][port] = forwarded;
+  }
+
+ private:
+  [[nodiscard]] static std::size_t number_of(std::uint8_t protocol) {
+    return protocol == protocol::kTcp ? 0 : (protocol == protocol::kUdp ? 1 : 2);
+  }
+  std::array<std::bitset<65536>, 2> bits_;
+};
+
 struct NetworkMac {
   Handle network;
   Mac mac;
@@ -227,6 +249,10 @@ class TablesData {
   PersistentMap<NetworkIp, Handle> port_by_ip, router_by_ip, floating_by_ip;
   // By the port's id: floating IPs that stand for it, and those of which ports are forwarded to it.
   PersistentMap<std::string, PersistentMap<Handle, bool>> floating_by_port, forwarding_by_port;
+  // By protocol << 16 | port: how many forwardings begin or end at it, and the same as bits (null: none
+  // ever).
+  PersistentMap<std::uint32_t, std::uint32_t> forwardings_at;
+  std::shared_ptr<const ForwardedPorts> forwarded_ports;
   PersistentMap<NetworkIp, std::uint32_t> group_addresses;  // how many ports of the group have the address
   PersistentMap<NetworkHost, PersistentMap<Handle, bool>> members;   // ports of a network on a host
   PersistentMap<Handle, PersistentMap<Handle, bool>> network_hosts;  // hosts with ports of the network

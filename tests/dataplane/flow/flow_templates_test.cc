@@ -9,6 +9,7 @@ namespace {
 class Templates : public TestBed {
  protected:
   void SetUp() override {
+    make_engine({}, 1);  // each worker would learn its own
     StateDocument state = base();
     add_router(state);
     state.security_group["web"] =

@@ -8,7 +8,8 @@ namespace {
 const MeterUse kPort{ref(Kind::kPort, 1), true, 8000, 80};  // 1,000,000 bytes/s, 10,000 bytes of burst
 
 TEST(MeterTable, GivesTheBurstThenTheRate) {
-  MeterTable meters;
+  MeterBuckets buckets;
+  MeterTable meters(buckets);
   const std::uint16_t set = *meters.set_of(std::array{kPort});
   std::uint64_t now_us = 1'000'000'000;
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(meters.take(set, 1000, now_us));
@@ -24,7 +25,8 @@ TEST(MeterTable, GivesTheBurstThenTheRate) {
 }
 
 TEST(MeterTable, AllOfASetPassOrNoneIsCharged) {
-  MeterTable meters;
+  MeterBuckets buckets;
+  MeterTable meters(buckets);
   const MeterUse narrow{ref(Kind::kPort, 2), false, 8000, 32};  // 4,000 bytes
   const std::uint16_t both = *meters.set_of(std::array{kPort, narrow}),
                       one = *meters.set_of(std::array{kPort});
@@ -35,7 +37,8 @@ TEST(MeterTable, AllOfASetPassOrNoneIsCharged) {
 }
 
 TEST(MeterTable, SameSetSameNumberAndRatesFollow) {
-  MeterTable meters;
+  MeterBuckets buckets;
+  MeterTable meters(buckets);
   const std::uint16_t set = *meters.set_of(std::array{kPort});
   EXPECT_TRUE(meters.take(set, 5000, 1000));
   MeterUse slower = kPort;
@@ -50,7 +53,8 @@ TEST(MeterTable, SameSetSameNumberAndRatesFollow) {
 }
 
 TEST(MeterTable, SaysWhenNumbersRunOut) {
-  MeterTable meters;
+  MeterBuckets buckets;
+  MeterTable meters(buckets);
   for (std::uint32_t i = 0; i < MeterTable::kSets; ++i) {
     const MeterUse use{ref(Kind::kPort, i), true, 1, 1};
     ASSERT_TRUE(meters.set_of(std::array{use}).has_value());

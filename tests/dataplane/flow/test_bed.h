@@ -15,6 +15,7 @@
 #include "dataplane/packet/headers.h"
 #include "dataplane/packet/parse.h"
 #include "dataplane/tables/tables_data.h"
+#include "tests/dataplane/flow/engines.h"
 
 namespace hanok::dataplane::test {
 
@@ -166,10 +167,10 @@ inline RuleState rule(const char* direction, std::optional<std::string> protocol
 class TestBed : public ::testing::Test, public Output {
  protected:
   TestBed() { make_engine({}); }
-  void make_engine(EngineOptions options) {
+  void make_engine(EngineOptions options, unsigned workers = Engines::wanted()) {
     options.hash_seed = 0x1234567;
     if (options.flow_capacity > 4096) options.flow_capacity = 4096;
-    engine = std::make_unique<Engine>(pool, options);
+    engine = std::make_unique<Engines>(pool, options, workers);
     engine->set_tables(tables);
   }
   ~TestBed() override {
@@ -283,8 +284,9 @@ class TestBed : public ::testing::Test, public Output {
   // "device drop_name" -> count, for all devices.
   [[nodiscard]] std::map<std::string, int> drops() const {
     std::map<std::string, int> all;
+    const Counters& all_counters = engine->counters();
     for (const DeviceInfo& info : tables->devices()) {
-      const DeviceCounters* counters = engine->counters().device(info.index);
+      const DeviceCounters* counters = all_counters.device(info.index);
       if (counters == nullptr) continue;
       for (std::size_t i = 0; i < kDropReasons; ++i) {
         const auto count = counters->drops[i].read();
@@ -348,7 +350,7 @@ class TestBed : public ::testing::Test, public Output {
   MemoryPool pool;
   std::shared_ptr<const Tables> tables = Tables::empty();
   ApplyResult last_result;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Engines> engine;
   std::vector<Sent> sent;
   std::uint64_t now_us = 1'000'000'000;
 };

@@ -118,14 +118,25 @@ TEST_F(Drops, NoNatPortLeft) {
        arp(2, mac(kGatewayMac), mac("02:00:00:00:77:01"), ip("203.0.113.1"), mac(kGatewayMac),
            ip("203.0.113.10")),
        {{"ext arp_consumed", 1}});
-  for (int i = 20; i < 85; ++i) {
+  const auto exhausted = [&] { return drops()["a snat_ports_exhausted"]; };
+  int guests = 0;
+  for (; guests < 200 && exhausted() == 0; ++guests) {
     Frame frame = from_a(kBlueMac, "9.9.9.9");
-    frame.source = ip(("10.0.0." + std::to_string(i)).c_str());
-    ASSERT_EQ(send("a", frame).size(), 1U) << i;
+    frame.source = ip(("10.0.0." + std::to_string(20 + guests)).c_str());
+    const Bytes bytes = frame.bytes();
+    Packet* packet = pool.allocate(static_cast<std::uint16_t>(bytes.size()));
+    std::memcpy(packet->data, bytes.data(), bytes.size());
+    sent.clear();
+    engine->process(&packet, 1, device("a"), now_us, *this);
+    EXPECT_EQ(static_cast<int>(sent.size()), 1 - exhausted());
   }
-  Frame frame = from_a(kBlueMac, "9.9.9.9");
-  frame.source = ip("10.0.0.99");
-  send("a", frame, {{"a snat_ports_exhausted", 1}});
+  // The wanted port and 64 others. With several workers as many are looked at for each; about one of so many
+  // fits.
+  if (engine->workers() == 1) {
+    EXPECT_EQ(guests, 66);
+  } else {
+    EXPECT_NEAR(guests, 66, 25);
+  }
 }
 
 TEST_F(Drops, ArpToARouterAboutSomeoneElse) {

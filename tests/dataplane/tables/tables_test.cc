@@ -312,5 +312,41 @@ TEST(PersistentMap, KeepsOldVersionsWhileItChanges) {
   }
 }
 
+// The set of forwarded ports is another object only where it differs: workers see by that whose connections
+// change hands.
+TEST(Tables, ForwardedPortsAreKnownByBothEnds) {
+  StateDocument state = base();
+  state.port["a"] = port(1);
+  const auto forwarding = [](std::uint32_t external_port, std::uint32_t inside_port) {
+    FloatingIpState out{std::nullopt, std::nullopt, std::nullopt, "net", "", {}};
+    out.port_forwardings = {{"tcp", external_port, "a", "10.0.1.2", inside_port}};
+    return out;
+  };
+  FloatingIpState one = forwarding(2222, 22), other = forwarding(2223, 22);
+  one.floating_ip = "10.0.200.1";
+  other.floating_ip = "10.0.200.2";
+  auto tables = must(Tables::empty(), state);
+  EXPECT_EQ(tables->data().forwarded_ports, nullptr);
+  StateDocument change;
+  change.floating_ip["one"] = one;
+  change.floating_ip["other"] = other;
+  tables = must(tables, change);
+  const auto both = tables->data().forwarded_ports;
+  for (const std::uint16_t known : {22, 2222, 2223}) EXPECT_TRUE(both->has(protocol::kTcp, known)) << known;
+  EXPECT_FALSE(both->has(protocol::kUdp, 22));
+  EXPECT_FALSE(both->has(protocol::kTcp, 23));
+
+  one.floating_ip = "10.0.200.3";  // another address, the same ports
+  StateDocument same;
+  same.floating_ip["one"] = one;
+  tables = must(tables, same);
+  EXPECT_EQ(tables->data().forwarded_ports, both);
+  StateDocument gone;
+  gone.floating_ip["one"] = std::nullopt;
+  tables = must(tables, gone);
+  EXPECT_TRUE(tables->data().forwarded_ports->has(protocol::kTcp, 22)) << "the other forwards to it";
+  EXPECT_FALSE(tables->data().forwarded_ports->has(protocol::kTcp, 2222));
+}
+
 }  // namespace
 }  // namespace hanok::dataplane
