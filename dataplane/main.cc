@@ -1,4 +1,4 @@
-// hanok-dataplane: the packet process. Wires DPDK, worker, engine and control socket; stops on SIGTERM and
+// hanok-dataplane: the packet process. Wires DPDK, workers, engines and control socket; stops on SIGTERM and
 // SIGINT.
 
 #include <CLI/CLI.hpp>
@@ -11,7 +11,7 @@
 #include "common/secret.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/native_datapath.h"
-#include "dataplane/dpdk/worker.h"
+#include "dataplane/dpdk/worker_group.h"
 #include "dataplane/rpc/convert.h"
 #include "dataplane/rpc/methods.h"
 #include "dataplane/rpc/server.h"
@@ -58,7 +58,7 @@ void describe(CLI::App& app, Options& options) {
   app.add_option("--socket", options.socket, "Control socket, made with mode 0600")->capture_default_str();
   app.add_option("--state", options.state_file, "State document to start with");
   app.add_option("--check-state", options.check_file, "Only say whether this state document is good");
-  app.add_option("--lcores", options.lcores, "CPU of the packet worker")
+  app.add_option("--lcores", options.lcores, "CPUs of the packet workers, one each, separated by commas")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--huge-mib", options.huge_mib, "Memory for packets, in huge pages")
@@ -122,7 +122,6 @@ Status load_state(Datapath& datapath, const std::string& file) {
 }
 
 Status run(const Options& options) {
-  if (options.lcores.size() != 1) return bad_request("lcores: one CPU; several workers are not there yet");
   sigset_t signals;  // taken by sigwait below; blocked before any thread starts
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -135,10 +134,11 @@ Status run(const Options& options) {
   worker_options.idle_sleep_us = options.idle_sleep_us;
   worker_options.engine.flow_capacity = options.flow_capacity;
   worker_options.engine.sessions_per_port = options.sessions_per_port;
-  dpdk::Worker worker(eal.pool(), worker_options);
-  dpdk::NativeDatapath datapath(worker, dpdk::real_devices(eal.pool()), eal.pool());
+  const auto count = static_cast<unsigned>(options.lcores.size());
+  HANOK_TRY(workers, dpdk::WorkerGroup::make(eal.pool(), worker_options, count));
+  dpdk::NativeDatapath datapath(*workers, dpdk::real_devices(eal.pool(), count), eal.pool());
   if (!options.state_file.empty()) HANOK_CHECK(load_state(datapath, options.state_file));
-  HANOK_CHECK(worker.start(eal.worker_lcores().front()));
+  HANOK_CHECK(workers->start(eal.worker_lcores()));
 
   std::atomic<const rpc::Server*> counting = nullptr;  // read on the server's thread
   rpc::MethodContext context{

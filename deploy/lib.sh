@@ -40,7 +40,7 @@ declare -A SETTINGS=(
   [vtep]=127.0.0.1        # address of this node's tunnel end point
   [uplinks]=""             # further uplinks, "name=device;physical_network=..;address=..", separated by |
   [dataplane_netns]=""    # network namespace in which the data plane runs; empty: the machine's
-  [dataplane_lcores]=0    # CPUs of its workers, separated by |
+  [dataplane_lcores]=0    # CPUs of its workers, one each, separated by |
   [dataplane_huge_mib]=512
   [dataplane_idle_us]=100
   [log_level]=info

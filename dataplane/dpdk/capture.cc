@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 namespace hanok::dataplane::dpdk {
@@ -22,6 +23,7 @@ Capture::Frames Capture::take(Frames empty) {
 }
 
 void Capture::add(rte_mbuf* const* frames, unsigned count, bool outward, std::uint64_t now_us) {
+  const std::lock_guard<SpinLock> guard(lock_);
   for (unsigned i = 0; i < count && wanted_ > 0; ++i) {
     const std::uint32_t captured = std::min<std::uint32_t>(rte_pktmbuf_data_len(frames[i]), snapshot_);
     if (frames_.entries.size() >= kMostFrames || frames_.bytes.size() + captured > kMostBytes) {

@@ -1,11 +1,12 @@
 #pragma once
 // Frames of one device, copied as they come in and go out, until someone fetches them. Memory is taken once,
-// where it begins; what finds no room is counted, not kept. The worker adds; the control thread takes, at a
-// quiescent point.
+// where it begins; what finds no room is counted, not kept. The workers add; the control thread takes, at a
+// quiescent point of all.
 
 #include <cstdint>
 #include <vector>
 
+#include "dataplane/flow/spin_lock.h"
 #include "dataplane/packet/packet.h"
 
 struct rte_mbuf;
@@ -34,7 +35,7 @@ class Capture {
   // Control thread. `frames`: how many are wanted in all.
   Capture(DeviceIndex device, std::uint64_t frames, std::uint32_t snapshot);
 
-  // Worker.
+  // Workers.
   void add(rte_mbuf* const* frames, unsigned count, bool outward, std::uint64_t now_us);
 
   [[nodiscard]] DeviceIndex device() const { return device_; }
@@ -44,6 +45,7 @@ class Capture {
   [[nodiscard]] static Frames room();
 
  private:
+  SpinLock lock_;
   DeviceIndex device_;
   std::uint64_t wanted_;
   std::uint32_t snapshot_;

@@ -42,6 +42,8 @@ Result<std::string> lcore_map(const std::vector<unsigned>& worker_cpus) {
     if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end()) {
       return bad_request(fmt::format("lcores: CPU {} is not one of ours ({})", cpu, fmt::join(allowed, ",")));
     }
+    if (std::count(worker_cpus.begin(), worker_cpus.end(), cpu) > 1)
+      return bad_request(fmt::format("lcores: CPU {} is named twice", cpu));
     map += fmt::format(",{}@{}", lcore++, cpu);
   }
   return map;

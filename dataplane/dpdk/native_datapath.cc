@@ -35,22 +35,24 @@ std::array<std::uint8_t, 6> bytes_of(std::uint64_t mac) {
 
 }  // namespace
 
-DeviceOpener real_devices(rte_mempool* pool) {
-  return [pool](const DeviceState& device) {
-    return device.type == "vhost-user" ? open_vhost_user(device.value, pool)
-                                       : open_ethdev(device.value, pool);
+DeviceOpener real_devices(rte_mempool* pool, unsigned workers) {
+  return [pool, workers](const DeviceState& device) {
+    return device.type == "vhost-user" ? open_vhost_user(device.value, pool, workers)
+                                       : open_ethdev(device.value, pool, workers);
   };
 }
 
-NativeDatapath::NativeDatapath(Worker& worker, DeviceOpener opener, rte_mempool* pool)
-    : worker_(worker), opener_(std::move(opener)), pool_(pool), tables_(Tables::empty()) {
-  worker_.call([&] { worker_.engine().set_tables(tables_); });
+NativeDatapath::NativeDatapath(WorkerGroup& workers, DeviceOpener opener, rte_mempool* pool)
+    : workers_(workers), opener_(std::move(opener)), pool_(pool), tables_(Tables::empty()) {
+  workers_.call([&] {
+    for (const auto& worker : workers_.all()) worker->engine().set_tables(tables_);
+  });
 }
 
 NativeDatapath::~NativeDatapath() {
-  worker_.call([&] {
-    worker_.set_capture(nullptr);
-    for (const auto& [index, opened] : devices_) worker_.detach(index);
+  workers_.call([&] {
+    set_capture(nullptr);
+    for (const auto& [index, opened] : devices_) detach(index);
   });
 }
 
@@ -69,9 +71,14 @@ std::variant<AppliedChange, StateError> NativeDatapath::apply(const StateDocumen
     if (auto node = devices_.extract(info.index); !node.empty()) old.insert(std::move(node));
   }
   // One quiescent point for all: no frame meets the new tables with the old devices.
-  worker_.call([&] {
-    for (const auto& [index, gone] : old) worker_.detach(index);
-    worker_.engine().set_tables(result.tables);
+  workers_.call([&] {
+    for (const auto& [index, gone] : old) detach(index);
+    std::vector<Engine*> engines;
+    for (const auto& worker : workers_.all()) {
+      worker->engine().set_tables(result.tables);
+      engines.push_back(&worker->engine());
+    }
+    Engine::settle(engines);
     for (const auto& [index, one] : opened) attach(index, one);
   });
   devices_.merge(opened);
@@ -88,7 +95,7 @@ std::vector<DeviceInfo> NativeDatapath::close_in_the_way(const ApplyResult& resu
     const auto found = devices_.find(info.index);
     if (found == devices_.end() || !wanted.contains(resource_of(found->second.info.device))) continue;
     out.push_back(found->second.info);
-    worker_.call([&] { worker_.detach(info.index); });
+    workers_.call([&] { detach(info.index); });
     devices_.erase(found);
   }
   return out;
@@ -103,8 +110,9 @@ void NativeDatapath::reopen(const std::vector<DeviceInfo>& devices) {
       continue;
     }
     const auto& [index, opened] =
-        *devices_.emplace(info.index, Opened{info, std::move(device).value()}).first;
-    worker_.call([this, index = index, &opened = opened] { attach(index, opened); });
+        *devices_.emplace(info.index, Opened{info, std::make_unique<SharedDevice>(std::move(device).value())})
+             .first;
+    workers_.call([this, index = index, &opened = opened] { attach(index, opened); });
   }
 }
 
@@ -114,16 +122,22 @@ std::variant<NativeDatapath::OpenedDevices, StateError> NativeDatapath::open_all
   for (const DeviceInfo& info : devices) {
     auto device = opener_(info.device);
     if (!device.ok()) return StateError{path_of(info), device.error().message};
-    out.emplace(info.index, Opened{info, std::move(device).value()});
+    out.emplace(info.index, Opened{info, std::make_unique<SharedDevice>(std::move(device).value())});
   }
   return out;
 }
 
 void NativeDatapath::attach(DeviceIndex index, const Opened& opened) {
-  if (opened.info.kind == DeviceKind::kUplink) {
-    worker_.engine().set_device_mac(index, bytes_of(opened.device->mac()));
+  for (const auto& worker : workers_.all()) {
+    if (opened.info.kind == DeviceKind::kUplink)
+      worker->engine().set_device_mac(index, bytes_of(opened.shared->device->mac()));
+    worker->engine().begin_counting(index);
+    worker->attach(index, opened.shared.get(), opened.info.kind == DeviceKind::kPort);
   }
-  worker_.attach(index, opened.device.get(), opened.info.kind == DeviceKind::kPort);
+}
+
+void NativeDatapath::detach(DeviceIndex index) {
+  for (const auto& worker : workers_.all()) worker->detach(index);
 }
 
 Json NativeDatapath::status() const {
@@ -132,18 +146,25 @@ Json NativeDatapath::status() const {
   for (const auto& [index, opened] : devices_) {
     const DeviceInfo& info = opened.info;
     (info.kind == DeviceKind::kPort ? ports : uplinks)[info.id] = {
-        {"up", opened.device->link_up()}, {"device", info.device.value}, {"index", index}};
+        {"up", opened.shared->device->link_up()}, {"device", info.device.value}, {"index", index}};
   }
-  const WorkerCounters& worker = worker_.worker_counters();
-  const Counters& engine = worker_.counters();
+  Json workers = Json::array();
+  for (const auto& worker : workers_.all()) {
+    const WorkerCounters& counters = worker->worker_counters();
+    const Counters& engine = worker->counters();
+    workers.push_back({{"loops", counters.loops.read()},
+                       {"empty_loops", counters.empty_loops.read()},
+                       {"sleeps", counters.sleeps.read()},
+                       {"processed", counters.processed.read()},
+                       {"handed_over", counters.handed_over.read()},
+                       {"hand_over_drops", counters.hand_over_drops.read()},
+                       {"flow_records", engine.flow_records.read()},
+                       {"connections", engine.connections.read()}});
+  }
   return {{"generation", tables_->generation()},
           {"ports", std::move(ports)},
           {"uplinks", std::move(uplinks)},
-          {"workers", Json::array({{{"loops", worker.loops.read()},
-                                    {"empty_loops", worker.empty_loops.read()},
-                                    {"sleeps", worker.sleeps.read()},
-                                    {"flow_records", engine.flow_records.read()},
-                                    {"connections", engine.connections.read()}}})},
+          {"workers", std::move(workers)},
           {"memory",
            {{"packet_buffers", pool_->size},
             {"packet_buffers_free", rte_mempool_avail_count(pool_)},
@@ -151,24 +172,29 @@ Json NativeDatapath::status() const {
 }
 
 Json NativeDatapath::counters_of(const DeviceInfo& info) const {
-  Json out = {
-      {"rx_packets", 0}, {"rx_bytes", 0}, {"tx_packets", 0}, {"tx_bytes", 0}, {"drops", Json::object()}};
-  if (const DeviceCounters* counters = worker_.counters().device(info.index)) {
-    out["rx_packets"] = counters->rx_packets.read();
-    out["rx_bytes"] = counters->rx_bytes.read();
-    out["tx_packets"] = counters->tx_packets.read();
-    out["tx_bytes"] = counters->tx_bytes.read();
-    for (std::size_t i = 0; i < kDropReasons; ++i) {
-      const std::uint64_t count = counters->drops[i].read();
-      if (count > 0) out["drops"][std::string(to_string(static_cast<DropReason>(i)))] = count;
+  std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0, sent = 0, refused = 0;
+  std::array<std::uint64_t, kDropReasons> drops{};
+  for (const auto& worker : workers_.all()) {
+    if (const DeviceCounters* counters = worker->counters().device(info.index)) {
+      rx_packets += counters->rx_packets.read();
+      rx_bytes += counters->rx_bytes.read();
+      tx_packets += counters->tx_packets.read();
+      tx_bytes += counters->tx_bytes.read();
+      for (std::size_t i = 0; i < kDropReasons; ++i) drops[i] += counters->drops[i].read();
+    }
+    if (const auto* transmit = worker->transmit_counters(info.index)) {
+      sent += transmit->sent.read();
+      refused += transmit->refused.read();
     }
   }
-  if (const auto* transmit = worker_.transmit_counters(info.index)) {
-    out["device_tx_sent"] = transmit->sent.read();
-    out["device_tx_refused"] = transmit->refused.read();
+  Json out = {{"rx_packets", rx_packets},    {"rx_bytes", rx_bytes},    {"tx_packets", tx_packets},
+              {"tx_bytes", tx_bytes},        {"drops", Json::object()}, {"device_tx_sent", sent},
+              {"device_tx_refused", refused}};
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    if (drops[i] > 0) out["drops"][std::string(to_string(static_cast<DropReason>(i)))] = drops[i];
   }
   if (const auto opened = devices_.find(info.index); opened != devices_.end()) {
-    const DeviceStatistics statistics = opened->second.device->statistics();
+    const DeviceStatistics statistics = opened->second.shared->device->statistics();
     out["device_rx_missed"] = statistics.rx_missed;
     out["device_rx_errors"] = statistics.rx_errors;
     out["device_rx_no_buffer"] = statistics.rx_no_buffer;
@@ -190,34 +216,64 @@ Result<Json> NativeDatapath::counters(const std::optional<std::string>& id) cons
   if (id && !found) return not_found(*id + ": there is no such device here");
   Json out = {{"ports", std::move(ports)}, {"uplinks", std::move(uplinks)}};
   if (id) return out;
-  const Counters& engine = worker_.counters();
-  out["engine"] = {{"flow_hits", engine.flow_hits.read()},
-                   {"flow_misses", engine.flow_misses.read()},
-                   {"flows_created", engine.flows_created.read()},
-                   {"slow_frames", engine.slow_frames.read()},
-                   {"held_back", worker_.worker_counters().held_back.read()},
-                   {"flows_by_template", engine.flows_by_template.read()},
-                   {"flows_expired", engine.flows_expired.read()},
-                   {"flows_recompiled", engine.flows_recompiled.read()},
-                   {"flow_records", engine.flow_records.read()},
-                   {"connections", engine.connections.read()},
-                   {"large_frames_cut", engine.large_frames_cut.read()},
-                   {"segments_made", engine.segments_made.read()},
-                   {"checksums_made", engine.checksums_made.read()},
-                   {"segmented_frames", worker_.worker_counters().segmented_frames.read()}};
+  const auto engines = [&](Counter Counters::*counter) {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_.all()) sum += (worker->counters().*counter).read();
+    return sum;
+  };
+  const auto workers = [&](Counter WorkerCounters::*counter) {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_.all()) sum += (worker->worker_counters().*counter).read();
+    return sum;
+  };
+  out["engine"] = {{"flow_hits", engines(&Counters::flow_hits)},
+                   {"flow_misses", engines(&Counters::flow_misses)},
+                   {"flows_created", engines(&Counters::flows_created)},
+                   {"slow_frames", engines(&Counters::slow_frames)},
+                   {"held_back", workers(&WorkerCounters::held_back)},
+                   {"handed_over", workers(&WorkerCounters::handed_over)},
+                   {"flows_by_template", engines(&Counters::flows_by_template)},
+                   {"flows_expired", engines(&Counters::flows_expired)},
+                   {"flows_recompiled", engines(&Counters::flows_recompiled)},
+                   {"flow_records", engines(&Counters::flow_records)},
+                   {"connections", engines(&Counters::connections)},
+                   {"large_frames_cut", engines(&Counters::large_frames_cut)},
+                   {"segments_made", engines(&Counters::segments_made)},
+                   {"checksums_made", engines(&Counters::checksums_made)},
+                   {"segmented_frames", workers(&WorkerCounters::segmented_frames)}};
   return out;
 }
 
 std::vector<FlowInfo> NativeDatapath::flows(DeviceIndex device, std::size_t limit) {
   std::vector<FlowInfo> out;
-  worker_.call([&] { out = worker_.engine().flows(device, limit, Worker::now_us()); });
+  for (const auto& worker : workers_.all()) {
+    worker->call([&, one = worker.get()] {
+      const auto some = one->engine().flows(device, limit - out.size(), Worker::now_us());
+      out.insert(out.end(), some.begin(), some.end());
+    });
+  }
   return out;
 }
 
+// By the worker whose the frame would be.
 std::vector<TraceStep> NativeDatapath::trace(std::span<const std::uint8_t> frame, DeviceIndex in_device) {
+  const auto opened = devices_.find(in_device);
+  const bool from_uplink = opened != devices_.end() && opened->second.info.kind == DeviceKind::kUplink;
+  std::optional<unsigned> owner;
+  if (workers_.size() > 1) {
+    workers_.at(0).call([&] {
+      owner = workers_.at(0).engine().owner_of(frame.data(), static_cast<std::uint16_t>(frame.size()),
+                                               in_device, from_uplink, Worker::now_us());
+    });
+  }
   std::vector<TraceStep> out;
-  worker_.call([&] { out = worker_.engine().trace(frame, in_device, Worker::now_us()); });
+  Worker& worker = workers_.at(owner.value_or(0));
+  worker.call([&] { out = worker.engine().trace(frame, in_device, Worker::now_us()); });
   return out;
+}
+
+void NativeDatapath::set_capture(Capture* capture) {
+  for (const auto& worker : workers_.all()) worker->set_capture(capture);
 }
 
 Result<std::uint64_t> NativeDatapath::capture_start(DeviceIndex device, std::uint64_t frames,
@@ -227,7 +283,7 @@ Result<std::uint64_t> NativeDatapath::capture_start(DeviceIndex device, std::uin
     return conflict("another capture is under way");
   if (!devices_.contains(device)) return not_found("there is no such device here");
   auto fresh = std::make_unique<Capture>(device, frames, snapshot);
-  worker_.call([&] { worker_.set_capture(fresh.get()); });
+  workers_.call([&] { set_capture(fresh.get()); });
   capture_ = std::move(fresh);
   capture_read_us_ = Worker::now_us();
   return ++capture_number_;
@@ -239,8 +295,8 @@ Result<CapturedFrames> NativeDatapath::capture_read(std::uint64_t capture) {
   Capture::Frames taken;
   Capture::Frames empty = Capture::room();
   CapturedFrames out;
-  worker_.call([&] {
-    there = worker_.capture() == capture_.get();
+  workers_.call([&] {
+    there = workers_.at(0).capture() == capture_.get();
     taken = capture_->take(std::move(empty));
     out.complete = capture_->complete();
   });
@@ -263,7 +319,7 @@ Result<CapturedFrames> NativeDatapath::capture_read(std::uint64_t capture) {
 
 void NativeDatapath::capture_stop(std::uint64_t capture) {
   if (capture_ == nullptr || capture != capture_number_) return;
-  worker_.call([&] { worker_.set_capture(nullptr); });
+  workers_.call([&] { set_capture(nullptr); });
   capture_.reset();
 }
 

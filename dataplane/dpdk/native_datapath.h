@@ -1,23 +1,23 @@
 #pragma once
-// The native data plane: applies the desired state to devices and to the worker. Control thread only.
+// The native data plane: applies the desired state to devices and to the workers. Control thread only.
 
 #include <map>
 #include <memory>
 
 #include "dataplane/dpdk/eal.h"
-#include "dataplane/dpdk/worker.h"
+#include "dataplane/dpdk/worker_group.h"
 #include "dataplane/rpc/datapath.h"
 
 namespace hanok::dataplane::dpdk {
 
 // Opens a device: the real one below, or a test's.
 using DeviceOpener = std::function<Result<std::unique_ptr<Device>>(const DeviceState&)>;
-[[nodiscard]] DeviceOpener real_devices(rte_mempool* pool);
+[[nodiscard]] DeviceOpener real_devices(rte_mempool* pool, unsigned workers);
 
 class NativeDatapath final : public Datapath {
  public:
-  // `worker` outlives this; it may run or not.
-  NativeDatapath(Worker& worker, DeviceOpener opener, rte_mempool* pool);
+  // `workers` outlive this; they may run or not.
+  NativeDatapath(WorkerGroup& workers, DeviceOpener opener, rte_mempool* pool);
   ~NativeDatapath() override;  // detaches and closes all devices
 
   [[nodiscard]] std::variant<AppliedChange, StateError> apply(const StateDocument& change) override;
@@ -35,7 +35,7 @@ class NativeDatapath final : public Datapath {
  private:
   struct Opened {
     DeviceInfo info;
-    std::unique_ptr<Device> device;
+    std::unique_ptr<SharedDevice> shared;
   };
   using OpenedDevices = std::map<DeviceIndex, Opened>;
 
@@ -44,10 +44,13 @@ class NativeDatapath final : public Datapath {
   void reopen(const std::vector<DeviceInfo>& devices);
   [[nodiscard]] std::variant<OpenedDevices, StateError> open_all(
       const std::vector<DeviceInfo>& devices) const;
+  // These two at a quiescent point of all workers.
   void attach(DeviceIndex index, const Opened& opened);
+  void detach(DeviceIndex index);
   [[nodiscard]] Json counters_of(const DeviceInfo& info) const;
+  void set_capture(Capture* capture);
 
-  Worker& worker_;
+  WorkerGroup& workers_;
   DeviceOpener opener_;
   rte_mempool* pool_;
   std::shared_ptr<const Tables> tables_;

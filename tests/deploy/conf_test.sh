@@ -34,10 +34,11 @@ node_configure >/dev/null
 expect "password" "$(cat "$STATE/secrets/admin.password")" "$password"
 
 # A compute host has the controller's address and no secrets of its own.
-node_open "$work/two" name=two run="$work/run2" external_device=none uplinks= roles="network|compute" \
+node_open "$work/two" name=two run="$work/run2" external_device=none uplinks= roles="network|compute" dataplane_lcores="0|1" \
   controller="unix:$work/run/agent.sock" controller_token="$work/one/secrets/agent.token"
 node_create
 node_configure >/dev/null
 expect "controller" "$(toml "$STATE/conf/hanok-agent.toml" api)" "\"unix:$work/run/agent.sock\""
+expect "CPUs of two workers" "$(toml "$STATE/conf/hanok-dataplane.toml" lcores)" "[0, 1]"
 expect "no uplinks" "$(toml "$STATE/conf/hanok-agent.toml" uplinks)" "[]"
 [[ ! -e $STATE/conf/hanok-api.toml && ! -e $STATE/clouds.yaml ]] || fail "a compute host got an API"

@@ -33,7 +33,7 @@ class MemoryDevice final : public Device {
   }
   ~MemoryDevice() override { open_.erase(name_); }
 
-  std::uint16_t receive(rte_mbuf** frames, std::uint16_t count) override {
+  std::uint16_t receive(unsigned, rte_mbuf** frames, std::uint16_t count) override {
     const std::lock_guard<std::mutex> guard(wire_.mutex);
     std::uint16_t done = 0;
     for (; done < count && !wire_.to_worker.empty(); ++done) {
@@ -46,7 +46,7 @@ class MemoryDevice final : public Device {
     return done;
   }
 
-  std::uint16_t transmit(rte_mbuf** frames, std::uint16_t count) override {
+  std::uint16_t transmit(unsigned, rte_mbuf** frames, std::uint16_t count) override {
     const std::lock_guard<std::mutex> guard(wire_.mutex);
     for (std::uint16_t i = 0; i < count; ++i) {
       const auto* data = rte_pktmbuf_mtod(frames[i], const std::uint8_t*);
@@ -73,14 +73,16 @@ class NativeDatapathTest : public testing::Test {
       return std::unique_ptr<Device>(
           std::make_unique<MemoryDevice>(device.value, open_, wires_[device.value]));
     };
-    worker_ = std::make_unique<Worker>(eal().pool(), WorkerOptions{});
-    datapath_ = std::make_unique<NativeDatapath>(*worker_, opener_, eal().pool());
-    EXPECT_TRUE(worker_->start(eal().worker_lcores().front()).ok());
+    auto made = WorkerGroup::make(eal().pool(), WorkerOptions{}, workers());
+    HANOK_ASSERT(made.ok());
+    workers_ = std::move(made).value();
+    datapath_ = std::make_unique<NativeDatapath>(*workers_, opener_, eal().pool());
+    EXPECT_TRUE(workers_->start(eal().worker_lcores()).ok());
   }
   ~NativeDatapathTest() override {
     datapath_.reset();
     EXPECT_TRUE(open_.empty()) << "a device was left open";
-    worker_.reset();
+    workers_.reset();
   }
 
   static PortState port(unsigned number, const std::string& device) {
@@ -136,13 +138,13 @@ class NativeDatapathTest : public testing::Test {
     return error == nullptr ? "taken" : error->path;
   }
 
-  static Bytes frame() {
+  static Bytes frame(unsigned source_port = 1) {
     return std::get<Bytes>(rpc::described_packet({{"src_mac", "fa:16:3e:00:00:01"},
                                                   {"dst_mac", "fa:16:3e:00:00:02"},
                                                   {"src_ip", "10.0.0.11"},
                                                   {"dst_ip", "10.0.0.12"},
                                                   {"protocol", "udp"},
-                                                  {"src_port", 1},
+                                                  {"src_port", source_port},
                                                   {"dst_port", 2}}));
   }
 
@@ -167,7 +169,7 @@ class NativeDatapathTest : public testing::Test {
   std::set<std::string> open_;
   std::map<std::string, Wire> wires_;
   DeviceOpener opener_;
-  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<WorkerGroup> workers_;
   std::unique_ptr<NativeDatapath> datapath_;
 };
 
@@ -182,6 +184,45 @@ TEST_F(NativeDatapathTest, AFrameGoesFromPortToPortUnchanged) {
   EXPECT_EQ(counters["ports"]["p2"]["device_tx_sent"], 1);
   EXPECT_EQ(datapath_->status()["ports"]["p1"]["up"], true);
   EXPECT_FALSE(datapath_->counters("none").ok());
+}
+
+TEST_F(NativeDatapathTest, ConnectionsAreSpreadOverTheWorkersAndSeenAsOne) {
+  constexpr unsigned kConnections = 64;
+  good(two_ports());
+  for (unsigned i = 0; i < kConnections; ++i) send("one", frame(2000 + i));
+  ASSERT_EQ(received("two", kConnections).size(), kConnections);
+  EXPECT_EQ(datapath_->flows(kNoDevice, 1000).size(), kConnections);
+  EXPECT_EQ(datapath_->flows(kNoDevice, 10).size(), 10U);
+  const Json status = datapath_->status();
+  ASSERT_EQ(status["workers"].size(), workers());
+  std::uint64_t processed = 0, handed_over = 0;
+  for (const Json& worker : status["workers"]) {
+    EXPECT_GE(worker["processed"], kConnections / workers() / 3) << status["workers"];
+    EXPECT_EQ(worker["hand_over_drops"], 0U);
+    processed += worker["processed"].get<std::uint64_t>();
+    handed_over += worker["handed_over"].get<std::uint64_t>();
+  }
+  EXPECT_EQ(processed, kConnections);
+  EXPECT_EQ(handed_over > 0, workers() > 1) << status["workers"];
+  const Json counters = *datapath_->counters({});
+  EXPECT_EQ(counters["ports"]["p1"]["rx_packets"], kConnections);
+  EXPECT_EQ(counters["ports"]["p2"]["device_tx_sent"], kConnections);
+  EXPECT_EQ(counters["engine"]["connections"], kConnections);
+  EXPECT_EQ(counters["engine"]["handed_over"], handed_over);
+}
+
+// Another port gets the number of one that is gone: its counters begin at zero, of all workers.
+TEST_F(NativeDatapathTest, APortWithTheNumberOfAnotherHasItsOwnCounters) {
+  good(two_ports());
+  for (unsigned i = 0; i < 32; ++i) send("one", frame(2000 + i));
+  ASSERT_EQ(received("two", 32).size(), 32U);
+  StateDocument gone = change(2);
+  gone.port["p1"] = std::nullopt;
+  good(gone);
+  StateDocument fresh = change(3);
+  fresh.port["p3"] = port(1, "one");
+  good(fresh);
+  EXPECT_EQ((*datapath_->counters("p3"))["ports"]["p3"]["rx_packets"], 0);
 }
 
 TEST_F(NativeDatapathTest, ACaptureSeesWhatPassesItsDeviceAndEndsWithIt) {

@@ -14,6 +14,7 @@ import tempfile
 import time
 
 BIN = os.environ.get("HANOK_BIN", "build/release/bin")
+WORKERS = int(os.environ.get("HANOK_TEST_WORKERS", "1"))  # of each data plane
 ANY_IPV4 = {"ethertype": "IPv4"}
 
 
@@ -117,7 +118,10 @@ class DataPlane:
         os.makedirs(self.folder, exist_ok=True)
         self.socket_path = os.path.join(self.folder, "dataplane.sock")
         self.log_path = os.path.join(self.folder, "log")
-        self.lab, self.arguments, self.process, self.connection = lab, arguments, None, None
+        cpus = sorted(os.sched_getaffinity(0))
+        expect(len(cpus) >= WORKERS, f"{WORKERS} workers need as many CPUs; there are {len(cpus)}")
+        self.arguments = ["--lcores", ",".join(map(str, cpus[:WORKERS])), *arguments]
+        self.lab, self.process, self.connection = lab, None, None
         lab.defer(self.kill)
         self.start()
 
