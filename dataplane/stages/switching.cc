@@ -13,6 +13,15 @@ const Segment* wire_segment(const TablesData& tables, const Network& network) {
   return nullptr;
 }
 
+// The one port that may use this MAC besides its own. Of several nobody here knows which has it now.
+const Port* pair_holder(const TablesData& tables, const NetworkMac& mac) {
+  const auto* holders = tables.pair_holders.find(mac);
+  const Port* found = nullptr;
+  if (holders == nullptr || holders->size() != 1) return found;
+  holders->for_each([&](Handle handle, bool) { found = tables.ports.at(handle); });
+  return found;
+}
+
 bool came_by_wire(const Context& context) {
   return context.in_port == nullptr && context.hops == 0;
 }
@@ -60,6 +69,9 @@ Verdict stage_switch(Context& context) {
       context.tables.ports.at(context.tables.port_by_mac.get({network->handle, context.destination}, kNone));
   if (port == nullptr) {
     context.depend(Kind::kNetworkPorts, network->handle);
+    port = pair_holder(context.tables, {network->handle, context.destination});
+  }
+  if (port == nullptr) {
     const Segment* wire = came_by_wire(context) ? nullptr : wire_segment(context.tables, *network);
     if (wire == nullptr)
       return context.drop_for(DropReason::unknown_destination, Kind::kNetwork, network->handle);

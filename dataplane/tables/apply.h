@@ -55,6 +55,7 @@ class Applier {
   // A port and a floating IP that leads to it.
   void lead(PersistentMap<std::string, PersistentMap<Handle, bool>>& map, const std::string& port,
             Handle floating, bool present);
+  void hold_pairs(const Port& port, bool present);
   void member(const Port& port, bool present);
   void forward(const FloatingIp::Forward& forward, int by);
   void renew_forwarded_ports();

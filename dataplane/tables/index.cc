@@ -126,6 +126,25 @@ void Applier::member(const Port& port, bool present) {
   }
 }
 
+// The MACs of allowed address pairs that are not the port's own: who sends to one of them means this port.
+void Applier::hold_pairs(const Port& port, bool present) {
+  for (const Port::Pair& pair : port.pairs) {
+    if (!pair.mac || *pair.mac == port.mac) continue;
+    const NetworkMac key{port.network, *pair.mac};
+    auto holders = next_.pair_holders.get(key);
+    if (present) {
+      holders.set(port.handle, true);
+    } else {
+      holders.erase(port.handle);
+    }
+    if (holders.empty()) {
+      next_.pair_holders.erase(key);
+    } else {
+      next_.pair_holders.set(key, std::move(holders));
+    }
+  }
+}
+
 void Applier::unindex(const Port& port) {
   refer(Kind::kNetwork, port.network, -1);
   next_.port_by_mac.erase({port.network, port.mac});
@@ -134,6 +153,7 @@ void Applier::unindex(const Port& port) {
     refer(Kind::kSubnet, address.subnet, -1);
   }
   group_addresses(port, -1);
+  hold_pairs(port, false);
   member(port, false);
   if (const DeviceInfo* info = next_.devices.find(port.device); info != nullptr && port.device != kNoDevice) {
     loose_devices_[{DeviceKind::kPort, port.id}] = *info;
@@ -156,6 +176,7 @@ bool Applier::index(Port& port, const std::string& path) {
   refer(Kind::kNetwork, port.network, 1);
   touch(ref(Kind::kNetworkPorts, port.network));
   group_addresses(port, 1);
+  hold_pairs(port, true);
   member(port, true);
   if (!port.state.device) return true;
   const Network* network = next_.networks.at(port.network);

@@ -245,6 +245,8 @@ class TablesData {
   PersistentMap<Handle, Handle> uplink_of_physical_network;
   Handle vtep_uplink = kNone;
   PersistentMap<NetworkMac, Handle> port_by_mac, router_by_mac;
+  // Ports with an allowed address pair of this MAC that is not their own.
+  PersistentMap<NetworkMac, PersistentMap<Handle, bool>> pair_holders;
   PersistentMap<Ip, Handle> vtep_host;
   PersistentMap<NetworkIp, Handle> port_by_ip, router_by_ip, floating_by_ip;
   // By the port's id: floating IPs that stand for it, and those of which ports are forwarded to it.

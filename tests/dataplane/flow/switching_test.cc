@@ -54,6 +54,30 @@ TEST_F(Switching, UnknownUnicastOnAnOverlayIsDropped) {
   EXPECT_TRUE(send("a", frame, {{"a unknown_destination", 1}}).empty());
 }
 
+TEST_F(Switching, MacOfAnAllowedAddressPairLeadsToItsPort) {
+  learn_vtep();
+  Frame frame = a_to_b();
+  frame.to = mac("00:00:5e:00:01:07");
+  frame.destination = ip("10.0.0.100");
+  const auto allow = [&](const char* id, bool pair) {
+    StateDocument change;
+    change.port[id] = tables->data().ports.named(id)->state;
+    change.port[id]->allowed_address_pairs.clear();
+    if (pair) change.port[id]->allowed_address_pairs = {{"10.0.0.100", "00:00:5e:00:01:07"}};
+    apply(change);
+  };
+  send("a", frame, {{"a unknown_destination", 1}});
+  allow("b", true);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(one(send("a", frame), "b"), frame.bytes());
+  // Two may have it: nobody here knows which of them it is now.
+  allow("far", true);
+  send("a", frame, {{"a unknown_destination", 1}});
+  allow("b", false);
+  EXPECT_EQ(out_of_vxlan(one(send("a", frame), "under"), 100), frame.bytes());
+  allow("far", false);
+  send("a", frame, {{"a unknown_destination", 1}});
+}
+
 TEST_F(Switching, SendsToAnotherHostByVxlanOnceItsVtepIsKnown) {
   // The first frame waits for the answer to an ARP request on the underlay.
   const Parsed request = parsed(one(send("a", a_to_far()), "under"));
