@@ -21,6 +21,7 @@
 #include "agents/volume/backup_reconciler.h"
 #include "agents/volume/trash_sweeper.h"
 #include "agents/volume/volume_reconciler.h"
+#include "agents/volume/work_reconciler.h"
 #include "common/json_rpc.h"
 #include "common/log.h"
 #include "common/secret.h"
@@ -34,6 +35,7 @@ constexpr std::size_t kComputeWorkers = 4;
 constexpr std::size_t kVolumeWorkers = 4;
 constexpr std::int64_t kStorageTimeout_ms = 20'000;  // longer than hanok-storage waits for an image itself
 constexpr std::size_t kBackupWorkers = 2;            // of their own: a long copy holds up no volume
+constexpr std::size_t kWorkWorkers = 2;              // nor does the background work on others
 constexpr std::int64_t kTrashSweepMs = 300'000;
 constexpr std::chrono::seconds kStopPatience{3};
 
@@ -48,6 +50,7 @@ struct Config {
   std::vector<std::string> uplinks;
   std::string libvirt_uri = "qemu:///system";
   std::string virt_type = "qemu";
+  std::vector<std::string> volume_pools = {"volumes"};
   std::string ceph_conf = "/etc/ceph/ceph.conf", ceph_client = "hanok", ceph_secret_uuid;
   std::int64_t shutdown_wait_s = 30;
   std::string log_level = "info";
@@ -103,6 +106,8 @@ void add_options(CLI::App& app, Config& config) {
   app.add_option("--ceph-conf", config.ceph_conf, "cluster that holds images and volumes")
       ->capture_default_str();
   app.add_option("--ceph-client", config.ceph_client, "cephx user, without 'client.'")->capture_default_str();
+  app.add_option("--volume-pools", config.volume_pools, "pools that volumes may be in")
+      ->capture_default_str();
   app.add_option("--ceph-secret-uuid", config.ceph_secret_uuid,
                  "libvirt secret with that user's key; empty: a cluster without cephx");
   app.add_option("--shutdown-wait-s", config.shutdown_wait_s, "patience after the power button of a guest")
@@ -145,17 +150,36 @@ Result<NetworkSettings> network_settings(const Config& config) {
   return out;
 }
 
+// What volumes have room in. While the cluster does not answer, the names alone: a heartbeat is not held up
+// by one pool after the other.
+Json volume_pools(const Config& config, storage::BlockStore& store, bool answers) {
+  Json out = Json::object();
+  if (!config.has("volume")) return out;
+  for (const auto& name : config.volume_pools) {
+    out[name] = Json::object();
+    if (!answers) continue;
+    const auto pool = store.pool_info(name);
+    answers = pool.ok();
+    if (answers)
+      out[name] = {{"stored_bytes", pool->stored_bytes}, {"available_bytes", pool->available_bytes}};
+  }
+  return out;
+}
+
 // Capacity and versions, for POST /agent/v1/session.
 Json announcement(const Config& config, Hypervisor* hypervisor, storage::BlockStore& store) {
   Json capacity = {{"vcpus", 0}, {"ram_mib", 0}, {"disk_gib", 0}};
   Json versions = {{"hanok-agent", HANOK_VERSION}};
+  bool answers = true;
   if (hypervisor != nullptr) {
     if (const auto found = hypervisor->capacity(); found.ok()) {
       capacity["vcpus"] = found->vcpus;
       capacity["ram_mib"] = found->ram_mib;
     }
     versions["hypervisor"] = hypervisor->version();
-    if (const auto pool = store.pool_info("vms"); pool.ok()) capacity["disk_gib"] = pool->total_bytes >> 30U;
+    const auto pool = store.pool_info("vms");
+    answers = pool.ok();
+    if (answers) capacity["disk_gib"] = pool->total_bytes >> 30U;
   }
   Json physical_networks = Json::array();
   for (const auto& text : config.uplinks) {
@@ -171,6 +195,7 @@ Json announcement(const Config& config, Hypervisor* hypervisor, storage::BlockSt
           {"details",
            {{"virt_type", config.virt_type == "kvm" ? "kvm" : "qemu"},
             {"versions", std::move(versions)},
+            {"volume_pools", volume_pools(config, store, answers)},
             {"physical_networks", std::move(physical_networks)}}}};
 }
 
@@ -185,8 +210,10 @@ struct Parts {
   std::unique_ptr<InstanceReconciler> instances;
   std::unique_ptr<VolumeReconciler> volumes;
   std::unique_ptr<BackupReconciler> backups;
+  std::unique_ptr<WorkReconciler> works;
   std::unique_ptr<NetworkRole> network;
   std::unique_ptr<ObjectRole> compute, volume, backup;
+  std::unique_ptr<WorkRole> work;
   std::unique_ptr<TrashSweeper> trash;
   std::vector<Role*> roles;
 };
@@ -235,11 +262,15 @@ Status wire(const Config& config, Parts& parts) {
     parts.backups = std::make_unique<BackupReconciler>(*parts.store);
     parts.backup = std::make_unique<ObjectRole>(*parts.backups, parts.reports, kBackupWorkers);
     parts.roles.push_back(parts.backup.get());
+    parts.works = std::make_unique<WorkReconciler>(*parts.store, parts.reports);
+    parts.work = std::make_unique<WorkRole>(*parts.works, parts.reports, kWorkWorkers);
+    parts.roles.push_back(parts.work.get());
     const auto purge = [store = parts.store.get()](const std::string& pool) {
       return store->purge_trash(pool);
     };
-    parts.trash = std::make_unique<TrashSweeper>(
-        purge, std::vector<std::string>{"volumes", "images", "vms", "backups"}, kTrashSweepMs);
+    std::vector<std::string> pools = config.volume_pools;
+    pools.insert(pools.end(), {"images", "vms", "backups"});
+    parts.trash = std::make_unique<TrashSweeper>(purge, pools, kTrashSweepMs);
   }
   return {};
 }

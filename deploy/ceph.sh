@@ -108,7 +108,8 @@ ceph_create_keys() {
   )
 }
 
-CEPH_POOLS=(volumes images vms backups)
+# All pools of a node: those for volumes, and the rest.
+ceph_pools() { say "$(setting volume_pools | tr '|' ' ') images vms backups"; }
 
 # Makes the cluster's identity and the monitor's store. A build that was cut off is started again: `complete` comes last.
 ceph_create() {
@@ -166,15 +167,16 @@ ceph_up() {
   done
   for pid in "${pids[@]}"; do wait "$pid" || die "ceph: an OSD does not start; logs: $LOG/ceph-osd.*.log"; done
   # A cluster of an older version lacks a pool.
-  [[ $(cat "$dir/complete" 2>/dev/null) == "${CEPH_POOLS[*]}" ]] || ceph_admin create-pools "${CEPH_POOLS[@]}"
+  # shellcheck disable=SC2046 # names without spaces
+  [[ $(cat "$dir/complete" 2>/dev/null) == "$(ceph_pools)" ]] || ceph_admin create-pools $(ceph_pools)
   ceph_admin wait-clean 120
-  echo "${CEPH_POOLS[*]}" >"$dir/complete"
+  ceph_pools >"$dir/complete"
 }
 
 # A cluster that was given: we only check that our user can reach the pools.
 ceph_given_works() {
   local pool
-  for pool in "${CEPH_POOLS[@]}"; do
+  for pool in $(ceph_pools); do
     timeout 20 rbd -c "$CEPH_CONF" -n "client.$(setting ceph_client)" ls "$pool" >/dev/null ||
       die "ceph: client.$(setting ceph_client) cannot list pool '$pool' of $CEPH_CONF"
   done

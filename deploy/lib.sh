@@ -25,6 +25,7 @@ declare -A SETTINGS=(
   [ceph_address]=127.0.0.1
   [ceph_mon_port]=3300
   [ceph_store]=bluestore  # or memstore: fast, forgets everything when killed
+  [volume_pools]="volumes|volumes-2" # pools that volumes may be in, by their type; "volumes" is one of them
   [ceph_osds]=3
   [ceph_osd_gib]=8        # size of each OSD's sparse file
   [hugepages]=512         # 2 MiB pages to reserve

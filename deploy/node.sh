@@ -100,6 +100,7 @@ run-dir = "$RUN"
 dataplane-socket = "$RUN/dataplane.sock"
 vtep = "$(setting vtep)"
 uplinks = $(node_uplinks)
+volume-pools = $(toml_list "$(setting volume_pools)")
 libvirt-uri = "$(libvirt_uri)"
 virt-type = "$(virt_type)"
 ceph-conf = "$CEPH_CONF"

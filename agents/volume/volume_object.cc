@@ -71,6 +71,8 @@ Result<VolumeObject> parse_volume(const Json& object) {
   HANOK_TRY(limits, parse_limits(object));
   HANOK_TRY(upload, get_object(object, "upload"));
   HANOK_TRY(snapshot, optional_text(object, "snapshot"));
+  HANOK_TRY(target_pool, optional_text(object, "target_pool"));
+  HANOK_TRY(moved_from, optional_text(object, "moved_from"));
   HANOK_TRY(request_id, optional_text(object, "request_id"));
   if (upload != nullptr) {
     HANOK_TRY(upload_image, parse_image(*upload, "name"));
@@ -84,7 +86,20 @@ Result<VolumeObject> parse_volume(const Json& object) {
   out.source = parsed_source;
   out.limits = limits;
   out.snapshot = snapshot;
+  out.target_pool = target_pool;
+  out.moved_from = moved_from;
   out.request_id = request_id;
+  return out;
+}
+
+Result<WorkObject> parse_work(const Json& object) {
+  WorkObject out;
+  HANOK_TRY(task, need_string(object, "task"));
+  HANOK_TRY(image, parse_image(object, "image"));
+  HANOK_TRY(moved_from, optional_text(object, "moved_from"));
+  out.task = task;
+  out.image = image;
+  out.moved_from = moved_from;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Objects of kinds `volume`, `snapshot` and `backup` as the API sends them (docs/architecture.md).
+// Objects of kinds `volume`, `snapshot`, `volume_work` and `backup` as the API sends them
+// (docs/architecture.md).
 
 #include <string>
 
@@ -10,14 +11,16 @@
 namespace hanok::agent {
 
 struct VolumeObject {
-  std::string task;  // create, extend, revert, limit, upload, delete: echoed in reports
+  std::string task;  // create, extend, migrate, revert, limit, upload, delete: echoed in reports
   storage::ImageRef image;
   std::int64_t size_gib = 0;
   storage::VolumeSource source;
   storage::Limits limits;
   std::string upload_image_id;
   storage::ImageRef upload;
-  std::string snapshot;  // revert: to this one
+  std::string snapshot;     // revert: to this one
+  std::string target_pool;  // migrate: to this one; delete: of a move that did not begin
+  std::string moved_from;   // the image is used where it is, and not all of it has come from this pool
   std::string request_id;
 };
 struct SnapshotObject {
@@ -30,6 +33,12 @@ struct BackupObject {
   storage::BackupSpec spec;
   std::int64_t size_gib = 0;  // restore: of the volume
 };
+struct WorkObject {
+  std::string task;  // copy, flatten
+  storage::ImageRef image;
+  std::string moved_from;  // copy: from this pool
+};
+[[nodiscard]] Result<WorkObject> parse_work(const Json& object);
 [[nodiscard]] Result<BackupObject> parse_backup(const Json& object);
 [[nodiscard]] Result<VolumeObject> parse_volume(const Json& object);
 [[nodiscard]] Result<SnapshotObject> parse_snapshot(const Json& object);

@@ -39,10 +39,21 @@ Result<Json> VolumeReconciler::apply_volume(const Json& object) {
   HANOK_TRY(volume, parse_volume(object));
   const std::uint64_t size_bytes = static_cast<std::uint64_t>(volume.size_gib) * kGib;
   if (volume.task == "delete") {
+    if (!volume.target_pool.empty()) {
+      HANOK_CHECK(storage::undo_move(store_, volume.image, volume.target_pool));
+    }
+    if (!volume.moved_from.empty()) {
+      const storage::ImageRef old{volume.moved_from, volume.image.name};
+      HANOK_CHECK(storage::finish_move(store_, old, volume.image.pool, {}));
+    }
     HANOK_CHECK(storage::delete_volume(store_, volume.image, volume.source));
     return Json{{"task", volume.task}, {"state", "deleted"}};
   }
   Json done = {{"task", volume.task}, {"state", "available"}, {"size_gib", volume.size_gib}};
+  if (volume.task == "migrate") {
+    HANOK_CHECK(storage::begin_move(store_, volume.image, volume.target_pool));
+    return done;
+  }
   if (volume.task == "create") {
     HANOK_CHECK(storage::create_volume(store_, converter_, volume.image, size_bytes, volume.source));
   } else if (volume.task == "extend") {

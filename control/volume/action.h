@@ -19,7 +19,10 @@ struct Action {
 [[nodiscard]] Answer set_readonly(Action& action);
 [[nodiscard]] Answer reset_status(Action& action);
 [[nodiscard]] Answer force_delete(Action& action);
+// actions_retype.cc
 [[nodiscard]] Answer retype(Action& action);
+[[nodiscard]] Answer flatten(Action& action);
+[[nodiscard]] Answer cancel_flatten(Action& action);
 // manage.cc
 [[nodiscard]] Answer unmanage(Action& action);
 // actions_revert.cc

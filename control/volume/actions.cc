@@ -32,6 +32,8 @@ constexpr ActionRow kActions[] = {
     {"os-unset_image_metadata", false, unset_image_metadata},
     {"os-show_image_metadata", false, show_image_metadata},
     {"os-retype", false, retype},
+    {"hanok:flatten", false, flatten},
+    {"hanok:cancel_flatten", false, cancel_flatten},
     {"os-unmanage", true, unmanage},
     {"revert", false, revert},
 };

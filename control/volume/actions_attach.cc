@@ -35,7 +35,7 @@ Answer done(Action& action, const char* status) {
 Json connection_info(const Volume& volume, const std::string& mode) {
   return {{"driver_volume_type", "rbd"},
           {"data",
-           {{"name", fmt::format("{}/{}", kPool, rbd_image_of(volume.id))},
+           {{"name", fmt::format("{}/{}", volume.pool, rbd_image_of(volume.id))},
             {"volume_id", volume.id},
             {"auth_enabled", true},
             {"access_mode", mode},

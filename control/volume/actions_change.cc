@@ -5,7 +5,6 @@
 
 #include "control/volume/action.h"
 #include "control/volume/quota.h"
-#include "control/volume/types.h"
 #include "control/volume/view.h"
 
 namespace hanok::volume {
@@ -97,21 +96,6 @@ Answer reset_status(Action& action) {
 Answer force_delete(Action& action) {
   action.volume.request_id = action.request.request_id;
   HANOK_CHECK(begin_delete(action.tx, action.volume, action.now_us));
-  return http::accepted();
-}
-
-// All types share one pool: only the row changes.
-Answer retype(Action& action) {
-  HANOK_TRY(wanted, need_string(action.argument, "new_type"));
-  if (action.volume.status != "available" && action.volume.status != "in-use") {
-    return bad_request(
-        fmt::format("Invalid volume: Unable to update type due to incorrect status: {} on volume: {}.",
-                    action.volume.status, action.volume.id));
-  }
-  auto type = find_type(action.tx, wanted, action.request.caller.project_id, action.request.caller.is_admin);
-  if (!type.ok()) return bad_request(fmt::format("Invalid input received: {}", type.error().message));
-  action.volume.type_id = *type;
-  HANOK_CHECK(save_volume(action.tx, action.volume, action.now_us));
   return http::accepted();
 }
 

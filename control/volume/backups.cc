@@ -99,6 +99,7 @@ Status hold_source(store::Tx& tx, const http::Request& request, const Wish& wish
                       "current status is \"{}\".",
                       snapshot.status));
     }
+    HANOK_CHECK(check_not_moving(tx, volume.id));
     backup.snapshot_id = snapshot.id;
     backup.size_gib = snapshot.size_gib;
     backup.data_us = snapshot.created_us;
@@ -153,6 +154,7 @@ Result<Volume> given_target(store::Tx& tx, const http::Request& request, const B
 
 Status start_delete(store::Tx& tx, Backup& backup, std::int64_t now_us) {
   if (backup.has_dependents) return bad_request("Invalid backup: Incremental backups exist for this backup.");
+  HANOK_CHECK(check_not_moving(tx, backup.volume_id));  // it may have a snapshot of ours
   HANOK_CHECK(release_sources(tx, backup, now_us));
   HANOK_CHECK(release_target(tx, backup, false, "the backup was deleted", now_us));
   backup.status = "deleting";

@@ -75,6 +75,7 @@ Status from_snapshot(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
                     "But is {}.",
                     snapshot.status));
   }
+  HANOK_CHECK(check_not_moving(tx, snapshot.volume_id));
   HANOK_CHECK(check_growth(spec, snapshot.size_gib, "snapshot"));
   HANOK_TRY(parent, get_volume(tx, snapshot.volume_id));
   volume.snapshot_id = snapshot.id;
@@ -85,7 +86,7 @@ Status from_snapshot(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
     if (!spec.type) volume.type_id = parent->type_id;
   }
   volume.source = {{"type", "snapshot"},
-                   {"pool", kPool},
+                   {"pool", parent ? parent->pool : kPool},
                    {"image", rbd_image_of(snapshot.volume_id)},
                    {"snapshot", rbd_snapshot_of(snapshot.id)}};
   return {};
@@ -104,13 +105,13 @@ Status from_volume(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
   volume.bootable = parent.bootable;
   volume.image_metadata = parent.image_metadata;
   if (!spec.type) volume.type_id = parent.type_id;
-  volume.source = {{"type", "volume"}, {"pool", kPool}, {"image", rbd_image_of(parent.id)}};
+  volume.source = {{"type", "volume"}, {"pool", parent.pool}, {"image", rbd_image_of(parent.id)}};
   return {};
 }
 
 Status from_managed_image(const CreateSpec& spec, Volume& volume) {
   volume.size_gib = spec.size_gib.value_or(1);
-  volume.source = {{"type", "manage"}, {"pool", kPool}, {"image", *spec.managed_image}};
+  volume.source = {{"type", "manage"}, {"pool", spec.managed_pool}, {"image", *spec.managed_image}};
   return {};
 }
 
@@ -145,6 +146,12 @@ Result<Volume> make_volume(store::Tx& tx, const CreateSpec& spec, std::int64_t n
   HANOK_TRY(type, find_type(tx, spec.type, spec.project_id, spec.is_admin));
   volume.type_id = type;
   HANOK_CHECK(choose_source(tx, spec, volume));
+  HANOK_TRY(pool, pool_of_type(tx, volume.type_id));
+  volume.pool = pool;
+  if (spec.managed_image && spec.managed_pool != pool) {
+    return bad_request(fmt::format("Invalid volume: its type is of pool {}, the image of pool {}.", pool,
+                                   spec.managed_pool));
+  }
   HANOK_CHECK(check_quota(tx, spec.project_id, {.volumes = 1, .gigabytes = volume.size_gib, .snapshots = 0}));
   HANOK_CHECK(check_volume_size(tx, spec.project_id, volume.size_gib));
   volume.id = new_uuid();

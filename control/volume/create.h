@@ -11,7 +11,8 @@ struct CreateSpec {
   std::optional<std::string> name, description, type, image_id, snapshot_id,
       source_volid;  // type: id or name
   std::optional<std::string>
-      managed_image;                     // an image of the pool that becomes the volume's; size_gib is its
+      managed_image;  // an image of `managed_pool` that becomes the volume's; size_gib is its
+  std::string managed_pool{};
   std::optional<std::int64_t> size_gib;  // optional with a snapshot or a volume as source
   Json metadata = Json::object();
   bool multiattach = false;

@@ -1,7 +1,9 @@
 // Availability zones, extensions, services and pools.
 #include <algorithm>
+#include <cmath>
 
 #include "control/bus/bus.h"
+#include "control/volume/types.h"
 #include "control/volume/view.h"
 
 namespace hanok::volume {
@@ -133,28 +135,54 @@ Answer show_host(const Context& context, http::Request& request) {
   });
 }
 
+namespace {
+
+// In GiB, or as Cinder says it when no agent told.
+Json gib_json(const Json& room, std::initializer_list<const char*> keys) {
+  double bytes = 0;
+  for (const char* key : keys) {
+    if (!room.contains(key) || !room[key].is_number()) return "unknown";
+    bytes += room[key].get<double>();
+  }
+  return std::round(bytes / (1U << 30U) * 100) / 100;
+}
+
+Result<Json> pool_json(store::Tx& tx, const std::string& name, const Json& room, std::int64_t now_us) {
+  HANOK_TRY(used, tx.query_one(
+                      "SELECT COUNT(*) AS n, COALESCE(SUM(size_gib), 0) AS gib FROM volumes WHERE pool = ?",
+                      {name}));
+  return Json{{"volume_backend_name", kBackend},
+              {"pool_name", name},
+              {"vendor_name", "Hanok"},
+              {"driver_version", "1"},
+              {"storage_protocol", "ceph"},
+              {"total_capacity_gb", gib_json(room, {"stored_bytes", "available_bytes"})},
+              {"free_capacity_gb", gib_json(room, {"available_bytes"})},
+              {"allocated_capacity_gb", used->integer("gib")},
+              {"total_volumes", used->integer("n")},
+              {"reserved_percentage", 0},
+              {"thin_provisioning_support", true},
+              {"multiattach", true},
+              {"QoS_support", true},
+              {"timestamp", time_json(now_us)}};
+}
+
+}  // namespace
+
 Answer list_pools(const Context& context, http::Request& request) {
   HANOK_TRY(detail, get_bool(Json{{"detail", request.query_one("detail").value_or("false")}}, "detail"));
   return context.database.read([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(used, tx.query_one("SELECT COUNT(*) AS n, COALESCE(SUM(size_gib), 0) AS gib FROM volumes"));
-    Json pool = {{"name", "hanok@rbd#volumes"}};
-    if (detail.value_or(false)) {
-      pool["capabilities"] = {{"volume_backend_name", "rbd"},
-                              {"pool_name", kPool},
-                              {"vendor_name", "Hanok"},
-                              {"driver_version", "1"},
-                              {"storage_protocol", "ceph"},
-                              {"total_capacity_gb", "unknown"},
-                              {"free_capacity_gb", "unknown"},
-                              {"allocated_capacity_gb", used->integer("gib")},
-                              {"total_volumes", used->integer("n")},
-                              {"reserved_percentage", 0},
-                              {"thin_provisioning_support", true},
-                              {"multiattach", true},
-                              {"QoS_support", false},
-                              {"timestamp", time_json(context.clock.now_us())}};
+    HANOK_TRY(pools, volume_pools(tx));
+    Json list = Json::array();
+    for (const auto& [name, room] : pools) {
+      Json pool = {{"name", "hanok@rbd#" + name}};
+      if (detail.value_or(false)) {
+        HANOK_TRY(capabilities, pool_json(tx, name, room, context.clock.now_us()));
+        pool["capabilities"] = std::move(capabilities);
+      }
+      list.push_back(std::move(pool));
     }
-    return http::ok({{"pools", Json::array({pool})}});
+    return http::ok({{"pools", std::move(list)}});
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "common/clock.h"
 #include "control/image/image.h"
@@ -52,7 +53,7 @@ struct Step {
 constexpr Step kVolumeSteps[] = {
     {"creating", "create", "error"},          {"extending", "extend", "error_extending"},
     {"reverting", "revert", "error"},         {"uploading", "upload", ""},
-    {"deleting", "delete", "error_deleting"},
+    {"retyping", "migrate", "error"},         {"deleting", "delete", "error_deleting"},
 };
 constexpr Step kSnapshotSteps[] = {
     {"creating", "create", "error"},
@@ -86,6 +87,16 @@ Result<std::string> restoring_snapshot(store::Tx& tx, const std::string& volume_
   return row ? rbd_snapshot_of(row->text("id")) : std::string();
 }
 
+// Where the source is now: it may have moved since the volume was asked for.
+Result<Json> current_source(store::Tx& tx, const Volume& volume) {
+  Json out = volume.source;
+  if (out["type"] != "snapshot" && out["type"] != "volume") return out;
+  const std::string image = out.value("image", "");
+  HANOK_TRY(parent, get_volume(tx, image.substr(image.find('-') + 1)));
+  if (parent) out["pool"] = parent->pool;
+  return out;
+}
+
 Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::string& host) {
   HANOK_TRY(volume, get_volume(tx, id));
   if (!volume) return Json();
@@ -99,11 +110,19 @@ Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::stri
         {"image_id", *volume->upload_image_id}, {"pool", kImagePool}, {"name", *volume->upload_image_id}};
   }
   HANOK_TRY(snapshot, restoring_snapshot(tx, id));
-  return Json{{"task", step->task},        {"pool", kPool},
-              {"image", rbd_image_of(id)}, {"size_gib", volume->wanted_gib},
-              {"source", volume->source},  {"wanted", step->task == "delete" ? "absent" : "present"},
-              {"upload", upload},          {"snapshot", snapshot},
-              {"limits", limits},          {"request_id", volume->request_id}};
+  HANOK_TRY(source, current_source(tx, *volume));
+  return Json{{"task", step->task},
+              {"pool", volume->pool},
+              {"image", rbd_image_of(id)},
+              {"size_gib", volume->wanted_gib},
+              {"source", std::move(source)},
+              {"wanted", step->task == "delete" ? "absent" : "present"},
+              {"upload", upload},
+              {"snapshot", snapshot},
+              {"target_pool", volume->target_pool},
+              {"moved_from", volume->moved_from},
+              {"limits", limits},
+              {"request_id", volume->request_id}};
 }
 
 Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::string& host) {
@@ -112,8 +131,9 @@ Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::st
   const Step* step = step_of(kSnapshotSteps, *snapshot);
   HANOK_TRY(chosen, volume_host(tx));
   if (step == nullptr || (chosen && *chosen != host)) return Json();
+  HANOK_TRY(volume, get_volume(tx, snapshot->volume_id));
   return Json{{"task", step->task},
-              {"pool", kPool},
+              {"pool", volume ? volume->pool : kPool},
               {"image", rbd_image_of(snapshot->volume_id)},
               {"snapshot", rbd_snapshot_of(id)},
               {"wanted", step->task == "delete" ? "absent" : "present"},
@@ -165,6 +185,16 @@ Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std:
   } else {
     if (step.task == "extend") volume.wanted_gib = volume.size_gib;
     if (step.task == "revert") HANOK_CHECK(release_restoring(tx, volume.id));
+    // The agent took back what it began; nobody did when the deadline passed: its delete does.
+    if (step.task == "migrate" && now_us < volume.deadline_us) {
+      volume.target_pool.clear();
+      volume.target_type_id.reset();
+      settle(volume, "available");
+      volume.last_error = why;
+      HANOK_CHECK(add_message(tx, volume.project_id, "VOLUME", volume.id, "VOLUME_migrate",
+                              "retype volume: " + why, volume.request_id, now_us));
+      return save_volume(tx, volume, now_us);
+    }
     const bool managing = step.task == "create" && volume.source["type"] == "manage";
     settle(volume, managing ? "error_managing" : std::string(step.failed));
   }
@@ -184,6 +214,11 @@ Status volume_done(store::Tx& tx, Volume& volume, const Step& step, const Report
     volume.size_gib = volume.wanted_gib;
   } else if (step.task == "revert") {
     HANOK_CHECK(release_restoring(tx, volume.id));
+  } else if (step.task == "migrate") {
+    volume.moved_from = std::exchange(volume.pool, std::exchange(volume.target_pool, ""));
+    volume.type_id = std::exchange(volume.target_type_id, std::nullopt);
+    volume.work_percent = 0;
+    HANOK_CHECK(tx.touch("volume_work", volume.id));
   } else if (step.task == "upload") {
     if (report.uploaded.empty() || report.uploaded != volume.upload_image_id.value_or("")) return {};
     HANOK_CHECK(image::finish_image(tx, report.uploaded, true, report.size_bytes, now_us));
@@ -216,7 +251,11 @@ Status observe_volume(store::Tx& tx, const std::string&, const std::string& id, 
     return limit_failed(tx, *volume, report.error, now_us);
   }
   if (report.state == "error") return volume_failed(tx, *volume, *step, report.error, now_us);
-  if (step->task == "delete") return report.state == "deleted" ? forget_volume(tx, id) : Status{};
+  if (step->task == "delete") {
+    if (report.state != "deleted") return {};
+    HANOK_CHECK(forget_volume(tx, id));
+    return flatten_clones(tx, id);
+  }
   if (report.state != "available") return {};
   return volume_done(tx, *volume, *step, report, now_us);
 }
@@ -268,6 +307,7 @@ Status expire_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
 std::vector<bus::Kind> volume_kinds() {
   return {{.name = "volume", .render = render_volume, .observe = observe_volume},
           {.name = "snapshot", .render = render_snapshot, .observe = observe_snapshot},
+          work_kind(),
           backup_kind()};
 }
 

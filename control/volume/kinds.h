@@ -1,5 +1,6 @@
 #pragma once
-// What the kinds of the volume service share: kinds.cc has volumes and snapshots, kinds_backup.cc backups.
+// What the kinds of the volume service share: kinds.cc has volumes and snapshots, kinds_work.cc
+// work in their background, kinds_backup.cc backups.
 
 #include <optional>
 #include <string>
@@ -18,6 +19,10 @@ namespace hanok::volume {
 // The volume with its snapshots, attachments and transfers; what is in the pool stays.
 [[nodiscard]] Status forget_volume(store::Tx& tx, const std::string& id);
 
+// kinds_work.cc
+[[nodiscard]] bus::Kind work_kind();
+// The clones of a volume that is no more: in the background, so that its image can go from the trash.
+[[nodiscard]] Status flatten_clones(store::Tx& tx, const std::string& volume_id);
 // kinds_backup.cc
 [[nodiscard]] bus::Kind backup_kind();
 [[nodiscard]] Status expire_backups(store::Tx& tx, std::int64_t now_us);

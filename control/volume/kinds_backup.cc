@@ -29,9 +29,9 @@ Result<Json> render_backup(store::Tx& tx, const std::string& id, const std::stri
   if (task.empty() || (chosen && *chosen != host)) return Json();
   std::string volume_id = backup->volume_id;
   std::int64_t size_gib = backup->size_gib;
+  if (task == "restore") volume_id = backup->restore_volume_id.value_or("");
+  HANOK_TRY(volume, get_volume(tx, volume_id));
   if (task == "restore") {
-    volume_id = backup->restore_volume_id.value_or("");
-    HANOK_TRY(volume, get_volume(tx, volume_id));
     // Gone, or set to something else by hand: nobody writes to it any more.
     if (!volume || volume->status != "restoring-backup") return Json();
     size_gib = volume->size_gib;
@@ -39,7 +39,7 @@ Result<Json> render_backup(store::Tx& tx, const std::string& id, const std::stri
   Json parent;
   if (backup->parent_id) parent = image_json(kBackupPool, rbd_backup_of(*backup->parent_id));
   return Json{{"task", task},
-              {"volume", image_json(kPool, rbd_image_of(volume_id))},
+              {"volume", image_json(volume ? volume->pool : kPool, rbd_image_of(volume_id))},
               {"snapshot", backup->snapshot_id ? rbd_snapshot_of(*backup->snapshot_id) : std::string()},
               {"backup", image_json(kBackupPool, rbd_backup_of(id))},
               {"parent", parent},

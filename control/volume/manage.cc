@@ -10,6 +10,7 @@
 #include "control/volume/create.h"
 #include "control/volume/kinds.h"
 #include "control/volume/listing.h"
+#include "control/volume/types.h"
 #include "control/volume/view.h"
 
 namespace hanok::volume {
@@ -19,14 +20,22 @@ constexpr std::int64_t kTimeout_ms = 20'000;
 constexpr std::int64_t kGib_bytes = 1LL << 30;
 constexpr int kManageableMinor = 8;  // /manageable_volumes came with 3.8, os-volume-manage is older
 
-// The host that does the work, if `wanted` is it: as a volume shows it, or as the services do.
-Result<std::string> chosen_host(const Context& context, const std::string& wanted) {
+struct Place {
+  std::string host, pool;
+};
+
+// The host that does the work, if `wanted` is it: as a volume shows it, or as the services do; with a pool.
+Result<Place> chosen_place(const Context& context, const std::string& wanted) {
   if (wanted.empty()) return bad_request("Invalid input received: either host or cluster must be specified.");
-  return context.database.read([&](store::Tx& tx) -> Result<std::string> {
+  return context.database.read([&](store::Tx& tx) -> Result<Place> {
     HANOK_TRY(host, volume_host(tx));
+    HANOK_TRY(pools, volume_pools(tx));
     if (!host) return unavailable("No volume agent is up.");
     for (const std::string& name : {std::string("hanok"), *host}) {
-      if (wanted == name + "@rbd" || wanted == name + "@rbd#" + kPool) return *host;
+      if (wanted == name + "@rbd") return Place{*host, kPool};
+      for (const auto& known : pools) {
+        if (wanted == name + "@rbd#" + known.first) return Place{*host, known.first};
+      }
     }
     return not_found(
         fmt::format("Service cinder-volume could not be found on host {}.", wanted.substr(0, 255)));
@@ -35,20 +44,22 @@ Result<std::string> chosen_host(const Context& context, const std::string& wante
 
 // Images of the pool by name, at most `limit` after `offset`; with a name, that one: kNotFound if it is not
 // there.
-Result<Json> ask_images(const Context& context, const std::string& host, Json params) {
-  params["pool"] = kPool;
-  HANOK_TRY(answer, context.asker.ask(host, "volume_images", params, kTimeout_ms));
+Result<Json> ask_images(const Context& context, const Place& place, Json params) {
+  params["pool"] = place.pool;
+  HANOK_TRY(answer, context.asker.ask(place.host, "volume_images", params, kTimeout_ms));
   HANOK_TRY(images, get_array(answer, "images"));
   return images == nullptr ? Json::array() : *images;
 }
 
 // The volume that has this image, is being made in it, or is to get it; if there is one.
-Result<std::optional<std::string>> volume_with(store::Tx& tx, const std::string& image) {
+Result<std::optional<std::string>> volume_with(store::Tx& tx, const std::string& pool,
+                                                const std::string& image) {
   HANOK_TRY(row,
-            tx.query_one("SELECT id FROM volumes WHERE ? IN ('volume-' || id, 'volume-' || id || '.part') OR"
+            tx.query_one("SELECT id FROM volumes WHERE (? IN ('volume-' || id, 'volume-' || id || '.part')"
+                         " AND ? IN (pool, target_pool)) OR"
                          " (status = 'creating' AND json_extract(source, '$.type') = 'manage' AND"
-                         " json_extract(source, '$.image') = ?)",
-                         {image, image}));
+                         " json_extract(source, '$.image') = ? AND pool = ?)",
+                         {image, pool, image, pool}));
   return row ? std::optional<std::string>(row->text("id")) : std::nullopt;
 }
 
@@ -57,9 +68,9 @@ std::int64_t gib_of(const Json& image) {
                                 (image.value("size_bytes", std::int64_t{0}) + kGib_bytes - 1) / kGib_bytes);
 }
 
-Result<Json> manageable_json(store::Tx& tx, const Json& image, bool detail) {
+Result<Json> manageable_json(store::Tx& tx, const std::string& pool, const Json& image, bool detail) {
   const std::string name = image.value("name", "");
-  HANOK_TRY(volume, volume_with(tx, name));
+  HANOK_TRY(volume, volume_with(tx, pool, name));
   const bool in_use = image.value("in_use", false);
   Json out = {{"reference", {{"source-name", name}}},
               {"size", gib_of(image)},
@@ -75,19 +86,19 @@ Result<Json> manageable_json(store::Tx& tx, const Json& image, bool detail) {
 Answer list_images(const Context& context, http::Request& request, bool detail) {
   HANOK_TRY(page, page_of(request));
   if (!page.marker.empty()) return bad_request("Invalid input received: use offset, there are no markers.");
-  HANOK_TRY(host, chosen_host(context, request.query_one("host").value_or("")));
+  HANOK_TRY(place, chosen_place(context, request.query_one("host").value_or("")));
   const std::string sort = request.query_one("sort").value_or("reference:asc");
   if (sort != "reference" && sort != "reference:asc" && sort != "reference:desc") {
     return bad_request("Invalid sort: images are sorted by reference only.");
   }
   HANOK_TRY(
       images,
-      ask_images(context, host,
+      ask_images(context, place,
                  {{"offset", page.offset}, {"limit", page.limit}, {"descending", sort == "reference:desc"}}));
   return context.database.read([&](store::Tx& tx) -> Answer {
     Json list = Json::array();
     for (const Json& image : images) {
-      HANOK_TRY(item, manageable_json(tx, image, detail));
+      HANOK_TRY(item, manageable_json(tx, place.pool, image, detail));
       list.push_back(std::move(item));
     }
     return http::ok({{"manageable-volumes", std::move(list)}});
@@ -168,8 +179,9 @@ Answer manage_volume_3_8(const Context& context, http::Request& request) {
 Answer manage_volume(const Context& context, http::Request& request) {
   HANOK_TRY(wanted, parse_manage(request));
   const std::string& name = *wanted.spec.managed_image;
-  HANOK_TRY(host, chosen_host(context, wanted.host));
-  auto images = ask_images(context, host, {{"name", name}});
+  HANOK_TRY(place, chosen_place(context, wanted.host));
+  wanted.spec.managed_pool = place.pool;
+  auto images = ask_images(context, place, {{"name", name}});
   if (!images.ok() && images.error().code == ErrorCode::kNotFound)
     return invalid_reference(name, "no such image in the pool.");
   if (!images.ok()) return images.take_error();
@@ -177,7 +189,7 @@ Answer manage_volume(const Context& context, http::Request& request) {
   if (images->front().value("in_use", false)) return invalid_reference(name, "it is in use.");
   wanted.spec.size_gib = gib_of(images->front());
   return context.database.write([&](store::Tx& tx) -> Answer {
-    HANOK_TRY(there, volume_with(tx, name));
+    HANOK_TRY(there, volume_with(tx, place.pool, name));
     if (there)
       return bad_request(fmt::format("Unable to manage existing volume. Volume {} already managed.", name));
     HANOK_TRY(volume, make_volume(tx, wanted.spec, context.clock.now_us()));
@@ -194,6 +206,7 @@ Answer manage_volume(const Context& context, http::Request& request) {
 Answer unmanage(Action& action) {
   HANOK_CHECK(check_deletable(action.tx, action.volume, false, false));
   if (action.volume.status == "deleting") return bad_request("Invalid volume: it is being deleted.");
+  if (!action.volume.moved_from.empty()) return bad_request("Invalid volume: it is still being moved.");
   HANOK_CHECK(forget_volume(action.tx, action.volume.id));
   return http::accepted();
 }

@@ -44,6 +44,12 @@ Volume volume_from(const store::Row& row) {
   out.source_volid = row.maybe_text("source_volid");
   out.upload_image_id = row.maybe_text("upload_image_id");
   out.last_error = row.maybe_text("last_error");
+  out.target_type_id = row.maybe_text("target_type_id");
+  out.pool = row.text("pool");
+  out.target_pool = row.text("target_pool");
+  out.moved_from = row.text("moved_from");
+  out.flattening = row.boolean("flattening");
+  out.work_percent = row.integer("work_percent");
   out.size_gib = row.integer("size_gib");
   out.wanted_gib = row.integer("wanted_gib");
   out.bootable = row.boolean("bootable");
@@ -134,12 +140,13 @@ Status insert_volume(store::Tx& tx, const Volume& volume) {
       "type_id, zone,"
       " bootable, multiattach, metadata, image_metadata, source, image_id, snapshot_id, source_volid, "
       "deadline_us,"
-      " request_id, created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " request_id, pool, created_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {volume.id,        volume.project_id,  volume.user_id,      volume.name,           volume.description,
        volume.status,    volume.size_gib,    volume.wanted_gib,   volume.type_id,        volume.zone,
        volume.bootable,  volume.multiattach, volume.metadata,     volume.image_metadata, volume.source,
        volume.image_id,  volume.snapshot_id, volume.source_volid, volume.deadline_us,    volume.request_id,
-       volume.created_us}));
+       volume.pool,      volume.created_us}));
   return tx.touch("volume", volume.id);
 }
 
@@ -151,7 +158,8 @@ Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
                  " size_gib = ?, wanted_gib = ?, type_id = ?, bootable = ?, multiattach = ?, metadata = ?, "
                  "image_metadata = ?,"
                  " upload_image_id = ?, last_error = ?, deadline_us = ?, request_id = ?, limits = ?, "
-                 "updated_us = ? WHERE id = ?",
+                 "pool = ?, target_pool = ?, target_type_id = ?, moved_from = ?, flattening = ?, "
+                 "work_percent = ?, updated_us = ? WHERE id = ?",
                  {volume.project_id,
                   volume.user_id,
                   volume.name,
@@ -170,6 +178,12 @@ Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
                   volume.deadline_us,
                   volume.request_id,
                   volume.limits,
+                  volume.pool,
+                  volume.target_pool,
+                  volume.target_type_id,
+                  volume.moved_from,
+                  volume.flattening,
+                  volume.work_percent,
                   now_us,
                   volume.id}));
   HANOK_TRY(attachments, attachments_of(tx, volume.id));
@@ -224,6 +238,12 @@ void settle(Volume& volume, const std::string& status) {
   volume.deadline_us = 0;
 }
 
+Status check_not_moving(store::Tx& tx, const std::string& volume_id) {
+  HANOK_TRY(volume, get_volume(tx, volume_id));
+  if (!volume || volume->status != "retyping") return {};
+  return bad_request(fmt::format("Invalid volume: Volume {} is being moved to another pool.", volume_id));
+}
+
 Result<std::string> resting_status(store::Tx& tx, const std::string& volume_id) {
   HANOK_TRY(row,
             tx.query_one("SELECT COUNT(*) AS n FROM volume_attachments WHERE volume_id = ?", {volume_id}));
@@ -238,8 +258,10 @@ Status begin_delete(store::Tx& tx, Volume& volume, std::int64_t now_us) {
     snapshot.deadline_us = now_us + kDeleteSeconds * kSecond_us;
     HANOK_CHECK(save_snapshot(tx, snapshot, now_us));
   }
+  volume.flattening = false;
   begin(volume, "deleting", kDeleteSeconds, now_us);
-  return save_volume(tx, volume, now_us);
+  HANOK_CHECK(save_volume(tx, volume, now_us));
+  return tx.touch("volume_work", volume.id);
 }
 
 Status add_message(store::Tx& tx, const std::string& project_id, const std::string& resource_type,

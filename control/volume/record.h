@@ -18,10 +18,13 @@ inline constexpr const char* kZone = "nova";
 
 struct Volume {
   std::string id, project_id, user_id, status, previous_status, zone = kZone, request_id;
+  std::string pool = kPool, target_pool,
+      moved_from;  // target: being moved there; moved_from: used in `pool`, the rest of it is still there
   std::optional<std::string> name, description, type_id, image_id, snapshot_id, source_volid, upload_image_id,
-      last_error;
-  std::int64_t size_gib = 0, wanted_gib = 0;
-  bool bootable = false, multiattach = false;
+      last_error,
+      target_type_id;
+  std::int64_t size_gib = 0, wanted_gib = 0, work_percent = 0;
+  bool bootable = false, multiattach = false, flattening = false;
   Json metadata = Json::object(), image_metadata, source = {{"type", "none"}},
        limits = Json::object();  // in force
   std::int64_t deadline_us = 0, created_us = 0;
@@ -69,6 +72,8 @@ struct Snapshot {
 void begin(Volume& volume, const std::string& status, std::int64_t seconds, std::int64_t now_us);
 // Out of it.
 void settle(Volume& volume, const std::string& status);
+// kBadRequest while its image is between two pools, where nothing finds it.
+[[nodiscard]] Status check_not_moving(store::Tx& tx, const std::string& volume_id);
 // available, or in-use while attachments are left.
 [[nodiscard]] Result<std::string> resting_status(store::Tx& tx, const std::string& volume_id);
 // Marks for deletion; the agent does it. Snapshots go with it.

@@ -162,6 +162,14 @@ CREATE INDEX backups_deadline ON backups (deadline_us) WHERE deadline_us > 0;
 CREATE VIEW backups_seen AS
   SELECT *, EXISTS (SELECT 1 FROM backups child WHERE child.parent_id = backups.id) AS has_dependents
   FROM backups;
+)sql"},
+                     {6, R"sql(
+ALTER TABLE volumes ADD COLUMN pool TEXT NOT NULL DEFAULT 'volumes';
+ALTER TABLE volumes ADD COLUMN target_pool TEXT NOT NULL DEFAULT '';  -- being moved there by a retype
+ALTER TABLE volumes ADD COLUMN target_type_id TEXT;
+ALTER TABLE volumes ADD COLUMN moved_from TEXT NOT NULL DEFAULT '';   -- what is not copied yet is there
+ALTER TABLE volumes ADD COLUMN flattening INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE volumes ADD COLUMN work_percent INTEGER NOT NULL DEFAULT 0;
 )sql"}}};
 }
 

@@ -16,6 +16,10 @@ std::string path_of(const Volume& volume) {
   return volume.project_id + "/volumes/" + volume.id;
 }
 
+Json migration_json(const Volume& volume) {
+  return volume.target_pool.empty() && volume.moved_from.empty() ? Json() : Json("migrating");
+}
+
 Json attachments_json(const http::Request& request, const std::vector<Attachment>& attachments) {
   Json out = Json::array();
   for (const auto& one : attachments) {
@@ -75,7 +79,7 @@ Json volume_json(const http::Request& request, const Volume& volume, const Volum
               {"encrypted", false},
               {"replication_status", nullptr},
               {"consistencygroup_id", nullptr},
-              {"migration_status", nullptr},
+              {"migration_status", migration_json(volume)},
               {"user_id", volume.user_id},
               {"created_at", time_json(volume.created_us)},
               {"updated_at", time_json(volume.updated_us)},
@@ -90,10 +94,14 @@ Json volume_json(const http::Request& request, const Volume& volume, const Volum
   }
   if (!full) return out;
   out["os-vol-tenant-attr:tenant_id"] = volume.project_id;
+  if (volume.flattening || !volume.moved_from.empty()) {
+    out["hanok:work"] = {{"task", volume.moved_from.empty() ? "flatten" : "move"},
+                         {"percent", volume.work_percent}};
+  }
   if (volume.image_metadata.is_object()) out["volume_image_metadata"] = volume.image_metadata;
   if (request.caller.is_admin) {
-    out["os-vol-host-attr:host"] = "hanok@rbd#volumes";
-    out["os-vol-mig-status-attr:migstat"] = nullptr;
+    out["os-vol-host-attr:host"] = "hanok@rbd#" + volume.pool;
+    out["os-vol-mig-status-attr:migstat"] = migration_json(volume);
     out["os-vol-mig-status-attr:name_id"] = nullptr;
   }
   return out;

@@ -17,7 +17,7 @@ VolumeView view_of(const Volume& volume) {
           .name = volume.name.value_or(""),
           .project_id = volume.project_id,
           .status = volume.status,
-          .pool = kPool,
+          .pool = volume.pool,
           .rbd_image = rbd_image_of(volume.id),
           .size_gib = volume.size_gib,
           .bootable = volume.bootable,

@@ -14,7 +14,7 @@
 namespace hanok::volume {
 
 struct VolumeView {
-  std::string id, name, project_id, status, pool, rbd_image;  // RBD image "volume-<id>" in pool "volumes"
+  std::string id, name, project_id, status, pool, rbd_image;  // RBD image "volume-<id>"
   std::int64_t size_gib = 0;
   bool bootable = false, multiattach = false;
   std::optional<std::string> image_id;  // it was made from

@@ -40,9 +40,16 @@ struct Limit {
 inline constexpr std::array<std::string_view, 6> kLimitNames = {"iops", "read_iops", "write_iops",
                                                                 "bps",  "read_bps",  "write_bps"};
 using Limits = std::map<std::string, Limit>;  // by names of kLimitNames
+// Of the cluster, replicas included; and of the pool, replicas left out.
 struct PoolInfo {
   std::uint64_t total_bytes = 0, free_bytes = 0;
+  std::uint64_t stored_bytes = 0, available_bytes = 0;
 };
+// How far a long call is, in units of its own. False breaks the call off: kConflict.
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t of)>;
+// Where a move to another pool is. kBroken: its beginning or its end was cut off, and the image may be in
+// neither pool; only the caller knows which of the two it was.
+enum class MoveState { kNone, kBroken, kPrepared, kCopied };
 
 // Sequential writer of a new image (upload). Destroyed without finish(): the image is removed.
 class ImageWriter {
@@ -59,10 +66,22 @@ class BlockStore {
   [[nodiscard]] virtual Status create(const ImageRef& image, std::uint64_t size_bytes) = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status clone(const SnapshotRef& parent, const ImageRef& child) = 0;
-  [[nodiscard]] virtual Status flatten(const ImageRef& image) = 0;
+  [[nodiscard]] virtual Status flatten(const ImageRef& image, const Progress& progress) = 0;
+  [[nodiscard]] Status flatten(const ImageRef& image) { return flatten(image, {}); }
   [[nodiscard]] virtual Status resize(const ImageRef& image, std::uint64_t size_bytes) = 0;
   // These and no others, at once also for clients that have the image open. A clone starts with its parent's.
   [[nodiscard]] virtual Status set_limits(const ImageRef& image, const Limits& limits) = 0;
+  // To another pool under the same name, with snapshots, clones and limits; `image` is always the one in the
+  // old pool. From prepare_move() on it is used in the new pool, also while copy_move() brings the bytes
+  // over.
+  [[nodiscard]] virtual Result<MoveState> move_state(const ImageRef& image, const std::string& pool) = 0;
+  // kConflict: somebody has it open. A copy tells how far it is, and cannot be broken off.
+  [[nodiscard]] virtual Status prepare_move(const ImageRef& image, const std::string& pool) = 0;
+  [[nodiscard]] virtual Status copy_move(const ImageRef& image, const std::string& pool,
+                                         const Progress& progress) = 0;
+  [[nodiscard]] virtual Status commit_move(const ImageRef& image, const std::string& pool) = 0;
+  // As it was before prepare_move(), also when that was cut off.
+  [[nodiscard]] virtual Status abort_move(const ImageRef& image, const std::string& pool) = 0;
   // Within its pool. kConflict when the new name is taken.
   [[nodiscard]] virtual Status rename(const ImageRef& image, const std::string& name) = 0;
   // Works also while clones of its snapshots live (clone v2, trash). kNotFound when there is none.

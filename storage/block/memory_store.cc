@@ -101,10 +101,12 @@ Status MemoryStore::clone(const SnapshotRef& parent, const ImageRef& child) {
   return {};
 }
 
-Status MemoryStore::flatten(const ImageRef& image) {
+Status MemoryStore::flatten(const ImageRef& image, const Progress& progress) {
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());
   HANOK_TRY(found, find_image(image));
+  if (in_the_middle) in_the_middle();
+  if (progress && found->parent && !progress(1, 2)) return conflict("The flattening was cancelled.");
   found->parent.reset();
   return {};
 }
@@ -251,7 +253,9 @@ Result<PoolInfo> MemoryStore::pool_info(const std::string& pool) {
   HANOK_CHECK(enter());
   HANOK_TRY(found, find_pool(pool));
   PoolInfo out{.total_bytes = 1ULL << 40U, .free_bytes = 1ULL << 40U};
-  for (const auto& [name, image] : *found) out.free_bytes -= image.bytes.size();
+  for (const auto& [name, image] : *found) out.stored_bytes += image.bytes.size();
+  out.free_bytes -= out.stored_bytes;
+  out.available_bytes = out.free_bytes;
   return out;
 }
 

@@ -11,12 +11,20 @@ namespace hanok::storage {
 
 class MemoryStore final : public BlockStore {
  public:
-  explicit MemoryStore(const std::vector<std::string>& pools = {"volumes", "images", "vms", "backups"});
+  explicit MemoryStore(const std::vector<std::string>& pools = {"volumes", "images", "vms", "backups",
+                                                                "volumes-2"});
 
   [[nodiscard]] Status create(const ImageRef& image, std::uint64_t size_bytes) override;
   [[nodiscard]] Result<std::unique_ptr<ImageWriter>> create_for_write(const ImageRef& image) override;
   [[nodiscard]] Status clone(const SnapshotRef& parent, const ImageRef& child) override;
-  [[nodiscard]] Status flatten(const ImageRef& image) override;
+  using BlockStore::flatten;
+  [[nodiscard]] Status flatten(const ImageRef& image, const Progress& progress) override;
+  [[nodiscard]] Result<MoveState> move_state(const ImageRef& image, const std::string& pool) override;
+  [[nodiscard]] Status prepare_move(const ImageRef& image, const std::string& pool) override;
+  [[nodiscard]] Status copy_move(const ImageRef& image, const std::string& pool,
+                                 const Progress& progress) override;
+  [[nodiscard]] Status commit_move(const ImageRef& image, const std::string& pool) override;
+  [[nodiscard]] Status abort_move(const ImageRef& image, const std::string& pool) override;
   [[nodiscard]] Status resize(const ImageRef& image, std::uint64_t size_bytes) override;
   [[nodiscard]] Status set_limits(const ImageRef& image, const Limits& limits) override;
   [[nodiscard]] Status rename(const ImageRef& image, const std::string& name) override;
@@ -41,6 +49,9 @@ class MemoryStore final : public BlockStore {
   void fail_after(int good);
   void heal();
   [[nodiscard]] Limits limits_of(const ImageRef& image);  // none for an image that is not there
+  std::function<void()> in_the_middle;  // of a flattening
+  // What a death in prepare_move() leaves: the image in neither pool.
+  void break_prepare(const ImageRef& image, const std::string& pool);
 
  private:
   friend class MemoryWriter;
@@ -50,6 +61,10 @@ class MemoryStore final : public BlockStore {
     std::map<std::string, std::string> snapshots;
     Limits limits;
   };
+  struct Move {
+    MoveState state = MoveState::kPrepared;
+    Image hidden;  // kBroken: the image, out of sight
+  };
   using Pool = std::map<std::string, Image>;
 
   [[nodiscard]] Status enter();  // counts the call down; with the mutex held
@@ -57,8 +72,11 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Result<Image*> find_image(const ImageRef& image);
   [[nodiscard]] Result<Image*> new_image(const ImageRef& image);
 
+  [[nodiscard]] Move* find_move(const ImageRef& image, const std::string& pool);
+
   std::mutex mutex_;
   std::map<std::string, Pool> pools_;
+  std::map<std::string, Move> moves_;  // by old pool, new pool and name
   std::optional<int> good_calls_left_;
 };
 

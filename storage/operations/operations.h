@@ -37,6 +37,13 @@ class Converter {
 [[nodiscard]] Status revert_volume(BlockStore& store, const SnapshotRef& snapshot, std::uint64_t size_bytes);
 // With all that an interrupted creation may have left.
 [[nodiscard]] Status delete_volume(BlockStore& store, const ImageRef& volume, const VolumeSource& source);
+// The image to another pool, in two steps: when the first is done it is used there; the second brings the
+// bytes over and lets go of the old pool. `image` is the one in the old pool.
+[[nodiscard]] Status begin_move(BlockStore& store, const ImageRef& image, const std::string& pool);
+[[nodiscard]] Status finish_move(BlockStore& store, const ImageRef& image, const std::string& pool,
+                                 const Progress& progress);
+// Of one that did not get through its first step.
+[[nodiscard]] Status undo_move(BlockStore& store, const ImageRef& image, const std::string& pool);
 [[nodiscard]] Status create_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
 [[nodiscard]] Status delete_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
 // A full copy in `image` with the snapshot "snap", as the image service keeps images. Gives its size.

@@ -20,6 +20,7 @@ Error rbd_error(int code, const std::string& what) {
     case EEXIST:
     case EBUSY:
     case ENOTEMPTY:
+    case ECANCELED:
       return conflict(text);
     case ETIMEDOUT:
       return Error{ErrorCode::kTimeout, text, {}};

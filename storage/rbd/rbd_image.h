@@ -1,6 +1,7 @@
 #pragma once
 // Pieces that the RBD store is made of.
 
+#include <cerrno>
 #include <memory>
 #include <rbd/librbd.hpp>
 #include <string>
@@ -15,15 +16,35 @@ struct OpenImage {
   librbd::Image image;
 };
 enum class OpenMode { kReadOnly, kReadWrite };
+// What librbd tells of a long call, for the caller's Progress; it takes -ECANCELED for the end.
+class ProgressCall final : public librbd::ProgressContext {
+ public:
+  explicit ProgressCall(const Progress& progress) : progress_(progress) {}
+  int update_progress(std::uint64_t done, std::uint64_t of) override {
+    return progress_ && !progress_(done, of) ? -ECANCELED : 0;
+  }
+
+ private:
+  const Progress& progress_;
+};
 
 [[nodiscard]] Result<std::unique_ptr<OpenImage>> open_image(Cluster& cluster, const ImageRef& image,
                                                             OpenMode mode);
 [[nodiscard]] Result<std::unique_ptr<ImageWriter>> open_writer(Cluster& cluster, const ImageRef& image);
 // rbd_remove.cc
 [[nodiscard]] Status remove_image(Cluster& cluster, const ImageRef& image);
+[[nodiscard]] Status drop_snapshots(librbd::Image& image);  // those that users made
 [[nodiscard]] Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool);
-[[nodiscard]] Status flatten_image(Cluster& cluster, const ImageRef& image);  // no parent: nothing to do
+// No parent: nothing to do.
+[[nodiscard]] Status flatten_image(Cluster& cluster, const ImageRef& image, const Progress& progress);
 [[nodiscard]] Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot);
+// rbd_move.cc
+[[nodiscard]] Result<MoveState> move_state(Cluster& cluster, const ImageRef& image, const std::string& pool);
+[[nodiscard]] Status prepare_move(Cluster& cluster, const ImageRef& image, const std::string& pool);
+[[nodiscard]] Status copy_move(Cluster& cluster, const ImageRef& image, const std::string& pool,
+                               const Progress& progress);
+[[nodiscard]] Status commit_move(Cluster& cluster, const ImageRef& image, const std::string& pool);
+[[nodiscard]] Status abort_move(Cluster& cluster, const ImageRef& image, const std::string& pool);
 // rbd_limits.cc
 [[nodiscard]] Status set_image_limits(Cluster& cluster, const ImageRef& image, const Limits& limits);
 [[nodiscard]] std::string display(const ImageRef& image);  // pool/name

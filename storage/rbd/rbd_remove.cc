@@ -33,6 +33,8 @@ Status drop_snapshot(librbd::Image& image, const std::string& name) {
   return code < 0 && code != -ENOENT ? Status(rbd_error(code, "Snapshot " + name)) : Status();
 }
 
+}  // namespace
+
 Status drop_snapshots(librbd::Image& image) {
   std::vector<librbd::snap_info_t> snapshots;
   if (const int code = image.snap_list(snapshots); code < 0) return rbd_error(code, "List of snapshots");
@@ -43,6 +45,8 @@ Status drop_snapshots(librbd::Image& image) {
   }
   return {};
 }
+
+namespace {
 
 // Removes the image and then its ancestors for good, as far as they are in the trash and have no clones left.
 void purge_trash(Cluster& cluster, std::optional<Relative> relative) {
@@ -81,6 +85,7 @@ void drop_hidden_snapshots(librbd::RBD& rbd, librados::IoCtx& io, const std::str
 }  // namespace
 
 // The pools are ours alone, but for what an operator's `rbd trash move --expires-at` wants kept for a while.
+// An image on its way to another pool is here too, and is all there is of it.
 Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool_name) {
   HANOK_TRY(pool, cluster.pool(pool_name));
   librbd::RBD rbd;
@@ -91,7 +96,7 @@ Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool_n
   const std::time_t now = std::time(nullptr);
   std::size_t gone = 0;
   for (const auto& entry : entries) {
-    if (entry.deferment_end_time > now) continue;
+    if (entry.deferment_end_time > now || entry.source == RBD_TRASH_IMAGE_SOURCE_MIGRATION) continue;
     drop_hidden_snapshots(rbd, pool.io, entry.id);
     if (rbd.trash_remove(pool.io, entry.id.c_str(), true) >= 0) ++gone;
   }
@@ -109,11 +114,12 @@ Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   return drop_snapshot(open->image, snapshot.snapshot);
 }
 
-Status flatten_image(Cluster& cluster, const ImageRef& image) {
+Status flatten_image(Cluster& cluster, const ImageRef& image, const Progress& progress) {
   HANOK_TRY(open, open_image(cluster, image, OpenMode::kReadWrite));
   const auto parent = parent_of(open->image);
   if (!parent) return {};
-  if (const int code = open->image.flatten(); code < 0)
+  ProgressCall told(progress);
+  if (const int code = open->image.flatten_with_progress(told); code < 0)
     return rbd_error(code, "Flatten of " + display(image));
   purge_trash(cluster, parent);
   return {};

@@ -2,6 +2,7 @@
 
 #include <list>
 
+#include "common/json.h"
 #include "storage/rbd/rbd_image.h"
 
 namespace hanok::storage {
@@ -49,7 +50,25 @@ class RbdStore final : public BlockStore {
                   "Clone of " + display(parent.image) + "@" + parent.snapshot);
   }
 
-  Status flatten(const ImageRef& image) override { return flatten_image(cluster_, image); }
+  Status flatten(const ImageRef& image, const Progress& progress) override {
+    return flatten_image(cluster_, image, progress);
+  }
+
+  Result<MoveState> move_state(const ImageRef& image, const std::string& pool) override {
+    return storage::move_state(cluster_, image, pool);
+  }
+  Status prepare_move(const ImageRef& image, const std::string& pool) override {
+    return storage::prepare_move(cluster_, image, pool);
+  }
+  Status copy_move(const ImageRef& image, const std::string& pool, const Progress& progress) override {
+    return storage::copy_move(cluster_, image, pool, progress);
+  }
+  Status commit_move(const ImageRef& image, const std::string& pool) override {
+    return storage::commit_move(cluster_, image, pool);
+  }
+  Status abort_move(const ImageRef& image, const std::string& pool) override {
+    return storage::abort_move(cluster_, image, pool);
+  }
 
   Status resize(const ImageRef& image, std::uint64_t size_bytes) override {
     HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadWrite));
@@ -166,7 +185,18 @@ class RbdStore final : public BlockStore {
     HANOK_TRY(pool, cluster_.pool(pool_name));
     librados::cluster_stat_t stat{};
     HANOK_CHECK(status(pool.rados->cluster_stat(stat), "Statistics of the cluster"));
-    return PoolInfo{.total_bytes = stat.kb * 1024, .free_bytes = stat.kb_avail * 1024};
+    PoolInfo out{.total_bytes = stat.kb * 1024, .free_bytes = stat.kb_avail * 1024};
+    ceph::bufferlist answer;
+    const std::string ask = R"({"prefix": "df", "format": "json"})";
+    HANOK_CHECK(status(pool.rados->mon_command(ask, {}, &answer, nullptr), "Statistics of the pools"));
+    HANOK_TRY(told, parse_json(answer.to_str()));
+    for (const Json& one : told.value("pools", Json::array())) {
+      if (one.value("name", "") != pool_name) continue;
+      const Json stats = one.value("stats", Json::object());
+      out.stored_bytes = stats.value("stored", std::uint64_t{0});
+      out.available_bytes = stats.value("max_avail", std::uint64_t{0});
+    }
+    return out;
   }
 
  private:

@@ -22,6 +22,7 @@ from keystoneauth1 import exceptions  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "0"))
 VICTIMS = ("hanok-agent", "hanok-api", "ceph-osd.1", "ceph-mon")
+POOLS = ("volumes", "volumes-2", "backups", "images")
 CONF = os.path.join(STATE, "ceph", "ceph.conf")
 TAG = f"vk{os.getpid()}"
 SETTLED = {"available", "in-use", "error", "error_extending", "error_deleting", "error_restoring", "error_backing-up",
@@ -73,6 +74,7 @@ class World:
     def __init__(self, api):
         self.api = api
         self.base = self.volume(imageRef=self.image("cirros"))
+        self.api.call("POST", "/types", {"volume_type": {"name": TAG, "extra_specs": {"pool_name": "volumes-2"}}})
         self.server = None
 
     def image(self, name):
@@ -188,6 +190,17 @@ def revert(world):
     return act(world, volume, "revert", snapshot_id=world.snapshot(volume))
 
 
+def retype(world):
+    """To another pool, with a snapshot and a clone."""
+    volume = world.data()
+    world.volume(snapshot_id=world.snapshot(volume))
+    return act(world, volume, "os-retype", new_type=TAG, migration_policy="on-demand")
+
+
+def flatten(world):
+    return act(world, world.data(), "hanok:flatten")
+
+
 def upload(world):
     return act(world, world.data(), "os-volume_upload_image", image_name=TAG, disk_format="raw", container_format="bare")
 
@@ -245,7 +258,7 @@ def hand_over(world):
 
 
 OPERATIONS = (create, create_from_image, create_from_snapshot, create_from_volume, extend, delete, delete_with_clone,
-              take_snapshot, delete_snapshot, revert, upload, back_up, restore, delete_backup, attach, detach, hand_over)
+              take_snapshot, delete_snapshot, revert, retype, flatten, upload, back_up, restore, delete_backup, attach, detach, hand_over)
 
 
 # ---- the pools and the database ------------------------------------------------------------------------------------------
@@ -262,7 +275,7 @@ class Pools:
     def look(self):
         """(pool, image, snapshot or "") of all there is, but for hidden snapshots that clones live on."""
         out = set()
-        for pool in ("volumes", "backups", "images"):
+        for pool in POOLS:
             with self.cluster.open_ioctx(pool) as io:
                 for name in rbd.RBD().list(io):
                     out.add((pool, name, ""))
@@ -276,7 +289,7 @@ class Pools:
 
     def trash(self):
         out = []
-        for pool in ("volumes", "backups", "images"):
+        for pool in POOLS:
             with self.cluster.open_ioctx(pool) as io:
                 out += [f"{pool}/{entry['name']}" for entry in rbd.RBD().trash_list(io)]
         return out
@@ -288,11 +301,12 @@ def differences(api, pools):
     there = pools.look() - pools.before
     volumes, snapshots, backups = (api.list(kind) for kind in ("volumes", "snapshots", "backups"))
     sure, perhaps = set(), set()
+    pool_of = {item["id"]: item["os-vol-host-attr:host"].split("#")[1] for item in volumes.values()}
     for item in volumes.values():
-        (perhaps if item["status"] == "error" else sure).add(("volumes", f"volume-{item['id']}", ""))
+        (perhaps if item["status"] == "error" else sure).add((pool_of[item["id"]], f"volume-{item['id']}", ""))
     for item in snapshots.values():
         (perhaps if item["status"] == "error" else sure).add(
-            ("volumes", f"volume-{item['volume_id']}", f"snapshot-{item['id']}"))
+            (pool_of[item["volume_id"]], f"volume-{item['volume_id']}", f"snapshot-{item['id']}"))
     for item in backups.values():
         name = f"backup-{item['id']}"
         if item["status"] == "error":
@@ -352,7 +366,7 @@ def settle(api):
     """Nothing is on its way any more."""
     def busy():
         return [f"{kind[:-1]} {item['id']} {item['status']}" for kind in ("volumes", "snapshots", "backups")
-                for item in api.list(kind).values() if item["status"] not in SETTLED] + \
+                for item in api.list(kind).values() if item["status"] not in SETTLED or "hanok:work" in item] + \
                [f"image {image.id} {image.status}" for image in api.cloud.image.images()
                 if image.status not in ("active", "queued")]
 
@@ -378,6 +392,9 @@ def clean(world):
             return [f"{item['id']} {item['status']}" for item in api.list(kind).values()
                     if item["name"] == TAG and item["status"] != "in-use"]
         wait_for(lambda: not left(), lambda: f"the {kind} do not go: {left()}", 120)
+    for kind in api.call("GET", "/types")["volume_types"]:
+        if kind["name"] == TAG:
+            api.call("DELETE", f"/types/{kind['id']}")
 
 
 def tell_what_the_agent_did():

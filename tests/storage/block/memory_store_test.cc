@@ -15,6 +15,11 @@ TEST(MemoryStore, ClonesOutliveTheirParents) {
   test_clones_outlive_parents(store, "t");
 }
 
+TEST(MemoryStore, MovesBetweenPools) {
+  MemoryStore store;
+  test_moves(store, "t");
+}
+
 TEST(MemoryStore, RollsBack) {
   MemoryStore store;
   test_rollback(store, "t");

@@ -94,6 +94,53 @@ inline void test_clones_outlive_parents(BlockStore& store, const std::string& ta
   EXPECT_OK(store.remove(grandchild));
 }
 
+// With a snapshot and a clone; written to while it moves; broken off and gone on with; taken back.
+inline void test_moves(BlockStore& store, const std::string& tag) {
+  const ImageRef image{"volumes", tag + "-moves"};
+  const ImageRef moved{"volumes-2", image.name};
+  const ImageRef child{"volumes", tag + "-moves-child"};
+  ASSERT_OK(store.create(image, 16 * kMib));
+  EXPECT_OK(store.write(image, 0, "first", 5));
+  EXPECT_OK(store.create_snapshot({image, "s"}));
+  EXPECT_OK(store.write(image, 0, "later", 5));
+  EXPECT_OK(store.write(image, 9 * kMib, "far", 3));
+  ASSERT_OK(store.clone({image, "s"}, child));
+  EXPECT_EQ(*store.move_state(image, moved.pool), MoveState::kNone);
+  EXPECT_OK(store.abort_move(image, moved.pool));  // of nothing
+  ASSERT_OK(store.prepare_move(image, moved.pool));
+  EXPECT_EQ(*store.move_state(image, moved.pool), MoveState::kPrepared);
+  EXPECT_EQ(code_of(store.info(image)), ErrorCode::kNotFound);
+  EXPECT_EQ(read_text(store, moved, 0, 5), "later");
+  ASSERT_OK(store.abort_move(image, moved.pool));
+  EXPECT_EQ(code_of(store.info(moved)), ErrorCode::kNotFound);
+  EXPECT_EQ(read_text(store, image, 0, 5), "later");
+  ASSERT_OK(store.prepare_move(image, moved.pool));
+  EXPECT_OK(store.write(moved, 4 * kMib, "meanwhile", 9));
+  EXPECT_OK(store.create_snapshot({moved, "t"}));
+  const auto never = [](std::uint64_t, std::uint64_t) { return false; };
+  int told = 0;
+  ASSERT_OK(store.copy_move(image, moved.pool, [&](std::uint64_t, std::uint64_t) { return ++told == 0; }));
+  EXPECT_GT(told, 0);
+  EXPECT_EQ(*store.move_state(image, moved.pool), MoveState::kCopied);
+  ASSERT_OK(store.commit_move(image, moved.pool));
+  EXPECT_EQ(*store.move_state(image, moved.pool), MoveState::kNone);
+  EXPECT_OK(store.commit_move(image, moved.pool));
+  EXPECT_EQ(code_of(store.info(image)), ErrorCode::kNotFound);
+  EXPECT_EQ(store.info(moved)->snapshots, (std::vector<std::string>{"s", "t"}));
+  EXPECT_EQ(read_text(store, moved, 0, 5), "later");
+  EXPECT_EQ(read_text(store, moved, 4 * kMib, 9), "meanwhile");
+  EXPECT_EQ(read_text(store, moved, 9 * kMib, 3), "far");
+  EXPECT_EQ(read_text(store, child, 0, 5), "first");
+  EXPECT_OK(store.rollback({moved, "s"}));
+  EXPECT_EQ(read_text(store, moved, 0, 5), "first");
+  EXPECT_OK(store.remove(moved));
+  EXPECT_EQ(code_of(store.flatten(child, never)), ErrorCode::kConflict);
+  EXPECT_TRUE(store.info(child)->parent.has_value());
+  EXPECT_OK(store.flatten(child));
+  EXPECT_EQ(read_text(store, child, 0, 5), "first");
+  EXPECT_OK(store.remove(child));
+}
+
 inline void test_rollback(BlockStore& store, const std::string& tag) {
   const ImageRef image{"volumes", tag + "-rollback"};
   ASSERT_OK(store.create(image, 4 * kMib));

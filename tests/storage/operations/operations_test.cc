@@ -96,6 +96,40 @@ TEST(RevertVolume, TakesTheBytesBackAndKeepsTheSize) {
   EXPECT_EQ(code_of(revert_volume(store, {kParent, "none"}, 4)), ErrorCode::kNotFound);
 }
 
+TEST(MoveVolume, IsUsedInTheNewPoolAndThenLeavesTheOldOne) {
+  const ImageRef moved{"volumes-2", kParent.name};
+  break_off_everywhere(
+      "base",
+      [&](BlockStore& store) -> Status {
+        auto there = store.info(moved);
+        if (!there.ok() && there.error().code != ErrorCode::kNotFound) return there.take_error();
+        if (!there.ok()) HANOK_CHECK(begin_move(store, kParent, moved.pool));
+        return finish_move(store, kParent, moved.pool, {});
+      },
+      [&](BlockStore& store) {
+        EXPECT_FALSE(has(store, kParent));
+        EXPECT_EQ(read_text(store, moved, 0, 4), "data");
+        EXPECT_EQ(store.info(moved)->snapshots, std::vector<std::string>{"s1"});
+        EXPECT_EQ(*store.move_state(kParent, moved.pool), MoveState::kNone);
+      });
+}
+
+TEST(MoveVolume, WhatADeathLeftInNeitherPoolIsTakenBackAndMovesAfterAll) {
+  for (const bool undone : {false, true}) {
+    MemoryStore store;
+    prepare(store);
+    store.break_prepare(kParent, "volumes-2");
+    EXPECT_FALSE(has(store, kParent));
+    ASSERT_OK(undone ? undo_move(store, kParent, "volumes-2") : begin_move(store, kParent, "volumes-2"));
+    EXPECT_EQ(has(store, kParent), undone);
+    EXPECT_EQ(read_text(store, {undone ? "volumes" : "volumes-2", kParent.name}, 0, 4), "data");
+  }
+  MemoryStore store;
+  EXPECT_EQ(code_of(begin_move(store, kParent, "volumes-2")), ErrorCode::kNotFound);
+  EXPECT_OK(finish_move(store, kParent, "volumes-2", {}));
+  EXPECT_OK(undo_move(store, kParent, "volumes-2"));
+}
+
 TEST(CreateVolume, Empty) {
   break_off_everywhere(
       "base", [](BlockStore& store) { return create(store, {}, 8); },
