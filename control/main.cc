@@ -110,10 +110,10 @@ std::vector<store::Module> modules() {
           image::image_module(), volume::volume_module(),     compute::compute_module()};
 }
 
-std::vector<bus::Kind> kinds(const Clock& clock) {
-  std::vector<bus::Kind> out;
-  for (auto more : {network::network_kinds(), volume::volume_kinds(), compute::compute_kinds(clock)}) {
-    std::move(more.begin(), more.end(), std::back_inserter(out));
+std::vector<bus::Kind> kinds(const Clock& clock, const volume::Keys& keys) {
+  std::vector<bus::Kind> out = network::network_kinds();
+  for (auto more : {volume::volume_kinds(), compute::compute_kinds(clock)}) {
+    for (auto& kind : more) out.push_back(volume::with_keys(std::move(kind), keys));
   }
   return out;
 }
@@ -144,6 +144,8 @@ Status run(const ApiOptions& options) {
   HANOK_TRY(database, store::open_database(options.state_dir + "/hanok.db", modules()));
   HANOK_TRY(identity, identity::make_identity(*database, clock, identity_settings(options)));
   HANOK_TRY(agent_token, secret_from(options.agent_token_file));
+  HANOK_TRY(volume_key, secret_from(options.volume_key_file));
+  const volume::Keys keys(volume_key);
 
   std::unique_ptr<storage::BlockStore> blocks;
   if (!options.ceph_conf.empty()) blocks = storage::open_rbd_store(options.ceph_conf, options.ceph_client);
@@ -161,13 +163,14 @@ Status run(const ApiOptions& options) {
       door(identity->service(), options.identity_port),
       door(compute::compute_service(*database, clock, sessions), options.compute_port),
       door(network::network_service(*database, clock), options.network_port),
-      door(volume::volume_service(*database, clock, sessions), options.volume_port),
+      door(volume::volume_service(*database, clock, sessions, keys), options.volume_port),
       door(image::image_service(*database, clock, blocks.get()), options.image_port),
   };
   HANOK_TRY(server, http::make_server(doors, {.workers = options.workers, .stop_on_signals = true}));
-  HANOK_TRY(for_agents,
-            agent_doors(options, bus::agent_service(*database, clock, sessions, kinds(clock), agent_token),
-                        *identity));
+  HANOK_TRY(
+      for_agents,
+      agent_doors(options, bus::agent_service(*database, clock, sessions, kinds(clock, keys), agent_token),
+                  *identity));
   HANOK_TRY(agent_server,
             http::make_server(for_agents, {.workers = kAgentWorkers, .stop_on_signals = false}));
 

@@ -40,6 +40,9 @@ bool parse_api_options(int argc, char** argv, ApiOptions& options, int& exit_sta
                  "Password of the user admin; default: STATE-DIR/admin.password. Made when absent");
   app.add_option("--fernet-keys", options.fernet_keys,
                  "Folder of token keys; default: STATE-DIR/fernet. Made when absent");
+  app.add_option("--volume-key-file", options.volume_key_file,
+                 "Master key of the keys of encrypted volumes (mode 0600); default: STATE-DIR/volume.key. "
+                 "Made when absent; without it encrypted volumes are lost");
   app.add_option("--ceph-conf", options.ceph_conf, "ceph.conf of the cluster for images; default: none");
   app.add_option("--ceph-client", options.ceph_client, "cephx user")->capture_default_str();
   app.add_option("--workers", options.workers, "Threads that run requests")
@@ -61,6 +64,7 @@ bool parse_api_options(int argc, char** argv, ApiOptions& options, int& exit_sta
   default_to(options.agent_socket, options.run_dir + "/agent.sock");
   default_to(options.agent_token_file, options.state_dir + "/agent.token");
   default_to(options.admin_password_file, options.state_dir + "/admin.password");
+  default_to(options.volume_key_file, options.state_dir + "/volume.key");
   default_to(options.fernet_keys, options.state_dir + "/fernet");
   return true;
 }

@@ -14,10 +14,10 @@ struct ApiOptions {
                 network_port = 9696;
   std::string public_host;  // empty: the listen address
   std::string region = "RegionOne";
-  std::string agent_socket;                                        // empty: <run-dir>/agent.sock
-  std::string agent_listen;                                        // "address:port", empty: only the socket
-  std::string agent_token_file, admin_password_file, fernet_keys;  // empty: in state-dir
-  std::string ceph_conf, ceph_client = "hanok";                    // no conf: image uploads answer 503
+  std::string agent_socket;  // empty: <run-dir>/agent.sock
+  std::string agent_listen;  // "address:port", empty: only the socket
+  std::string agent_token_file, admin_password_file, volume_key_file, fernet_keys;  // empty: in state-dir
+  std::string ceph_conf, ceph_client = "hanok";  // no conf: image uploads answer 503
   unsigned workers = 16;
   std::string log_level = "info";
 };

@@ -71,6 +71,7 @@ agent-listen = "$listen"}
 agent-token-file = "$STATE/secrets/agent.token"
 admin-password-file = "$STATE/secrets/admin.password"
 fernet-keys = "$STATE/secrets/fernet"
+volume-key-file = "$STATE/secrets/volume.key"
 ceph-conf = "$CEPH_CONF"
 ceph-client = "$(setting ceph_client)"
 log-level = "$(setting log_level)"

@@ -4,12 +4,12 @@ namespace hanok::agent {
 
 Status DiskExports::serve(const DiskSpec& disk, const std::string& cluster) const {
   if (disk.socket.empty()) return {};
-  HANOK_CHECK(call_("volume.attach", {{"pool", disk.pool},
-                                      {"image", disk.image},
-                                      {"socket", disk.socket},
-                                      {"serial", disk.serial},
-                                      {"queues", disk.queues},
-                                      {"cluster", cluster}}));
+  Json params = {{"pool", disk.pool},     {"image", disk.image},   {"socket", disk.socket},
+                 {"serial", disk.serial}, {"queues", disk.queues}, {"cluster", cluster}};
+  if (!disk.encryption.empty()) {
+    params["encryption"] = {{"format", disk.encryption}, {"passphrase", disk.passphrase}};
+  }
+  HANOK_CHECK(call_("volume.attach", params));
   return {};
 }
 

@@ -21,6 +21,8 @@ struct DiskSpec {
   std::uint64_t size_bytes = 0;  // that the guest shall see at least; 0: not known
   std::string socket{};          // vhost-user, of hanok-storage; empty: QEMU's own RBD driver
   int queues = 1;                // with a socket: rings, one for a processor of the guest
+  std::string encryption{};      // luks1, luks2 by librbd; empty: none
+  std::string passphrase{};      // goes to libvirt's secrets and to hanok-storage, into no definition
 };
 
 struct NicSpec {

@@ -6,6 +6,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "storage/block/block_store.h"
+
 namespace hanok::agent {
 namespace {
 
@@ -86,6 +88,13 @@ std::string disk_serial(std::string_view disk) {
   return std::string(path.substr(from, path.size() - from - std::string_view(kSocketSuffix).size()));
 }
 
+std::string encryption_xml(const DiskSpec& disk) {
+  if (disk.encryption.empty()) return {};
+  return fmt::format(
+      "<encryption format='{}' engine='librbd'><secret type='passphrase' uuid='{}'/></encryption>",
+      disk.encryption == "luks1" ? "luks" : "luks2", xml_escape(disk.serial));
+}
+
 std::string boot_xml(int order) {
   return order > 0 ? fmt::format("<boot order='{}'/>", order) : std::string{};
 }
@@ -127,6 +136,19 @@ std::string marks_xml(const Marks& marks, const std::string& owner) {
                      xml_escape(owner), xml_escape(marks.power), marks.reboot_serial, marks.rebuild_serial);
 }
 
+std::uint64_t disk_header_bytes(std::string_view disk_xml) {
+  const auto format = attribute(between(disk_xml, "<encryption", ">"), "format");
+  return storage::header_bytes(format == "luks" ? "luks1" : format);
+}
+
+std::string secret_xml(const DiskSpec& disk) {
+  return fmt::format(
+      "<secret ephemeral='yes' private='yes'><uuid>{}</uuid><usage "
+      "type='volume'><volume>{}/{}</volume></usage>"
+      "</secret>",
+      xml_escape(disk.serial), xml_escape(disk.pool), xml_escape(disk.image));
+}
+
 std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings) {
   if (!disk.socket.empty()) {
     // libvirt gives such a disk no serial: hanok-storage does. Connected again after hanok-storage's restart.
@@ -143,10 +165,10 @@ std::string disk_xml(const DiskSpec& disk, const DomainSettings& settings) {
                         xml_escape(settings.ceph_client), xml_escape(settings.secret_uuid));
   return fmt::format(
       "<disk type='network' device='disk'><driver name='qemu' type='raw' cache='writeback' discard='unmap'/>"
-      "<source protocol='rbd' name='{}/{}'><config file='{}'/></source>{}"
+      "<source protocol='rbd' name='{}/{}'><config file='{}'/>{}</source>{}"
       "<target dev='{}' bus='virtio'/><serial>{}</serial>{}</disk>",
-      xml_escape(disk.pool), xml_escape(disk.image), xml_escape(settings.ceph_conf), auth,
-      xml_escape(disk.device), xml_escape(disk.serial), boot_xml(disk.boot_order));
+      xml_escape(disk.pool), xml_escape(disk.image), xml_escape(settings.ceph_conf), encryption_xml(disk),
+      auth, xml_escape(disk.device), xml_escape(disk.serial), boot_xml(disk.boot_order));
 }
 
 std::string nic_xml(const NicSpec& nic) {

@@ -34,6 +34,10 @@ inline constexpr const char* kMarksNamespace = "urn:hanok:instance:1";
 [[nodiscard]] std::string find_disk(std::string_view xml, const std::string& serial);
 // The <interface> element with that MAC address, in lower case; empty when there is none.
 [[nodiscard]] std::string find_nic(std::string_view xml, const std::string& mac);
+// What librbd's encryption takes of the image of such a disk; 0: it is not encrypted.
+[[nodiscard]] std::uint64_t disk_header_bytes(std::string_view disk_xml);
+// A secret that libvirt keeps in memory alone and shows to nobody, for virSecretDefineXML.
+[[nodiscard]] std::string secret_xml(const DiskSpec& disk);
 [[nodiscard]] bool is_vhost_user(std::string_view disk_xml);
 
 [[nodiscard]] std::string xml_escape(std::string_view text);

@@ -50,6 +50,11 @@ class Hypervisor {
   [[nodiscard]] virtual Status detach_nic(const std::string& id, const std::string& mac, bool defined,
                                           bool live) = 0;
 
+  // The passphrase of an encrypted disk, under its serial, for as long as the hypervisor lives: to be given
+  // again before each start and attachment. Forgetting one that is not there is no error.
+  [[nodiscard]] virtual Status keep_secret(const DiskSpec& disk) = 0;
+  [[nodiscard]] virtual Status forget_secret(const std::string& serial) = 0;
+
   [[nodiscard]] virtual Result<Capacity> capacity() = 0;
   [[nodiscard]] virtual std::string version() = 0;  // for people; empty when unknown
   // `changed` is called on a thread of the hypervisor when a domain's state changed by whatever cause; with

@@ -72,12 +72,22 @@ Status read_volumes(const Json& object, const std::string& socket_dir, Instance&
     HANOK_TRY(boot_index, get_int(volume, "boot_index"));
     HANOK_TRY(size, get_int(volume, "size_gib"));
     HANOK_TRY(vhost_user, read_vhost_user(volume, "volumes"));
+    HANOK_TRY(encryption, get_object(volume, "encryption"));
+    std::string format, passphrase;
+    if (encryption != nullptr) {
+      HANOK_TRY(given_format, need_string(*encryption, "format"));
+      HANOK_TRY(given_passphrase, need_string(*encryption, "passphrase"));
+      if (storage::header_bytes(given_format) == 0) return bad_request("volumes: unknown encryption");
+      format = given_format;
+      passphrase = given_passphrase;
+    }
     std::string name = device.value_or("");
     if (name.starts_with("/dev/")) name.erase(0, 5);
     (attached.value_or(true) ? out.volumes : out.leaving)
         .push_back({id, pool, image, name, boot_index.value_or(-1) == 0 ? 1 : 0,
                     static_cast<std::uint64_t>(std::clamp<std::int64_t>(size.value_or(0), 0, kMaxGib)) << 30U,
-                    vhost_user ? disk_socket(socket_dir, id) : std::string{}, disk_queues(out)});
+                    vhost_user ? disk_socket(socket_dir, id) : std::string{}, disk_queues(out), format,
+                    passphrase});
   }
   return {};
 }

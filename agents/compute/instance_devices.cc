@@ -49,6 +49,7 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
         spdlog::warn("[{}] instance {}: {}", wanted.request_id, wanted.id, grown.error().message);
     }
     if (!define && !plug) continue;
+    if (plug && !disk.encryption.empty()) HANOK_CHECK(hypervisor_.keep_secret(disk));
     if (define) HANOK_CHECK(hypervisor_.attach_disk(wanted.id, disk, true, false));
     if (plug) {
       // Decision 0007: a running guest gets it by QEMU's own driver, and by hanok-storage from its next
@@ -72,7 +73,10 @@ Status InstanceReconciler::attach_missing(const Instance& wanted, const DomainVi
 // Before the guest starts: its firmware may boot from one of them.
 Status InstanceReconciler::serve_disks(const Instance& wanted) {
   HANOK_TRY(cluster, store_.cluster_id());
-  for (const auto& disk : disks_of(wanted)) HANOK_CHECK(exports_.serve(disk, cluster));
+  for (const auto& disk : disks_of(wanted)) {
+    if (!disk.encryption.empty() && disk.socket.empty()) HANOK_CHECK(hypervisor_.keep_secret(disk));
+    HANOK_CHECK(exports_.serve(disk, cluster));
+  }
   return {};
 }
 
@@ -89,6 +93,7 @@ Status InstanceReconciler::release_disks(const std::vector<DiskSpec>& disks, con
   for (const auto& disk : disks) {
     if (view.live && has(view.live->disks, disk.serial)) continue;
     HANOK_CHECK(exports_.release(disk));
+    if (!disk.encryption.empty()) HANOK_CHECK(hypervisor_.forget_secret(disk.serial));
   }
   return {};
 }

@@ -148,6 +148,7 @@ Status InstanceReconciler::release_defined(const std::string& id) {
   if (!found) return {};
   for (const auto& serial : found->defined.disks) {
     HANOK_CHECK(exports_.release_socket(disk_socket(settings_.socket_dir, serial)));
+    HANOK_CHECK(hypervisor_.forget_secret(serial));
   }
   return {};
 }

@@ -18,6 +18,10 @@ struct DomainFree {
   void operator()(virDomain* domain) const { virDomainFree(domain); }
 };
 using DomainPtr = std::unique_ptr<virDomain, DomainFree>;
+struct SecretFree {
+  void operator()(virSecret* secret) const { virSecretFree(secret); }
+};
+using SecretPtr = std::unique_ptr<virSecret, SecretFree>;
 struct ConnectionFree {
   void operator()(virConnect* connection) const { virConnectClose(connection); }
 };

@@ -140,7 +140,9 @@ class LibvirtHypervisor final : public Hypervisor {
       virDomainBlockInfo info{};
       if (virDomainGetBlockInfo(d, target.c_str(), &info, 0) < 0) return -1;
       if (info.capacity >= size_bytes) return 0;
-      return virDomainBlockResize(d, target.c_str(), size_bytes, VIR_DOMAIN_BLOCK_RESIZE_BYTES);
+      // QEMU gives librbd the size as that of the image, header and all.
+      return virDomainBlockResize(d, target.c_str(), size_bytes + disk_header_bytes(disk),
+                                  VIR_DOMAIN_BLOCK_RESIZE_BYTES);
     });
   }
   Status attach_nic(const std::string& id, const NicSpec& nic, bool defined, bool live) override {
@@ -149,6 +151,22 @@ class LibvirtHypervisor final : public Hypervisor {
   Status detach_nic(const std::string& id, const std::string& mac, bool defined, bool live) override {
     return detach(
         id, [&](const char* xml) { return find_nic(xml, mac); }, defined, live);
+  }
+
+  Status keep_secret(const DiskSpec& disk) override {
+    HANOK_TRY(connection, connection_.get());
+    const SecretPtr secret(virSecretDefineXML(connection.get(), secret_xml(disk).c_str(), 0));
+    if (!secret) return libvirt_error("define secret");
+    const auto* value = reinterpret_cast<const unsigned char*>(disk.passphrase.data());
+    if (virSecretSetValue(secret.get(), value, disk.passphrase.size(), 0) < 0)
+      return libvirt_error("set secret");
+    return {};
+  }
+  Status forget_secret(const std::string& serial) override {
+    HANOK_TRY(connection, connection_.get());
+    const SecretPtr secret(virSecretLookupByUUIDString(connection.get(), serial.c_str()));
+    if (!secret) return {};
+    return virSecretUndefine(secret.get()) < 0 ? Status(libvirt_error("undefine secret")) : Status();
   }
 
   Result<Capacity> capacity() override {

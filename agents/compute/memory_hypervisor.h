@@ -36,14 +36,23 @@ class MemoryHypervisor final : public Hypervisor {
   Status grow_disk(const std::string& id, const std::string& serial, std::uint64_t size_bytes) override;
   Status attach_nic(const std::string& id, const NicSpec& nic, bool defined, bool live) override;
   Status detach_nic(const std::string& id, const std::string& mac, bool defined, bool live) override;
+  Status keep_secret(const DiskSpec& disk) override {
+    secrets[disk.serial] = disk.passphrase;
+    return {};
+  }
+  Status forget_secret(const std::string& serial) override {
+    secrets.erase(serial);
+    return {};
+  }
   Result<Capacity> capacity() override { return Capacity{8, 16384}; }
   std::string version() override { return "memory"; }
   void watch(std::function<void(const std::string&)>) override {}  // tests recheck by themselves
 
   // For tests; not thread-safe against calls that run.
   std::map<std::string, Domain> domains;
-  bool deaf = false;      // guests ignore the power button
-  bool clinging = false;  // guests do not let devices go
+  std::map<std::string, std::string> secrets;  // by serial
+  bool deaf = false;                           // guests ignore the power button
+  bool clinging = false;                       // guests do not let devices go
   bool can_save = true;
   std::vector<std::string> calls;       // what changed something, in order
   std::function<void()> before, after;  // each call that changes something; may throw: the caller dies there

@@ -20,7 +20,7 @@ Result<Json> BackupReconciler::apply_backup(const Json& object) {
                 {"objects", made.objects}};
   }
   if (backup.task == "restore") {
-    const auto size_bytes = static_cast<std::uint64_t>(backup.size_gib) * kGib;
+    const auto size_bytes = static_cast<std::uint64_t>(backup.size_gib) * kGib + backup.header_bytes;
     HANOK_CHECK(storage::restore_backup(store_, backup.spec.backup, backup.spec.volume, size_bytes));
     return Json{{"task", backup.task}, {"state", "available"}};
   }

@@ -59,6 +59,16 @@ Result<storage::Limits> parse_limits(const Json& object) {
   return out;
 }
 
+Result<std::optional<storage::Encryption>> parse_encryption(const Json& object) {
+  HANOK_TRY(found, get_object(object, "encryption"));
+  if (found == nullptr) return std::optional<storage::Encryption>{};
+  HANOK_TRY(format, need_string(*found, "format"));
+  HANOK_TRY(cipher, optional_text(*found, "cipher"));
+  HANOK_TRY(passphrase, optional_text(*found, "passphrase"));
+  if (storage::header_bytes(format) == 0) return bad_request("encryption: unknown format " + format);
+  return std::optional<storage::Encryption>{{format, cipher, passphrase}};
+}
+
 }  // namespace
 
 Result<VolumeObject> parse_volume(const Json& object) {
@@ -69,6 +79,7 @@ Result<VolumeObject> parse_volume(const Json& object) {
   HANOK_TRY(source, need_object(object, "source"));
   HANOK_TRY(parsed_source, parse_source(*source));
   HANOK_TRY(limits, parse_limits(object));
+  HANOK_TRY(encryption, parse_encryption(object));
   HANOK_TRY(upload, get_object(object, "upload"));
   HANOK_TRY(snapshot, optional_text(object, "snapshot"));
   HANOK_TRY(target_pool, optional_text(object, "target_pool"));
@@ -85,6 +96,7 @@ Result<VolumeObject> parse_volume(const Json& object) {
   out.size_gib = size.value_or(0);
   out.source = parsed_source;
   out.limits = limits;
+  out.encryption = encryption;
   out.snapshot = snapshot;
   out.target_pool = target_pool;
   out.moved_from = moved_from;
@@ -120,6 +132,8 @@ Result<BackupObject> parse_backup(const Json& object) {
   out.task = task;
   out.spec.volume = volume_image;
   out.spec.backup = backup_image;
+  HANOK_TRY(encryption, parse_encryption(object));
+  if (encryption) out.header_bytes = storage::header_bytes(encryption->format);
   out.spec.snapshot = snapshot;
   out.size_gib = size.value_or(0);
   return out;

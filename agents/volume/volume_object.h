@@ -2,6 +2,7 @@
 // Objects of kinds `volume`, `snapshot`, `volume_work` and `backup` as the API sends them
 // (docs/architecture.md).
 
+#include <optional>
 #include <string>
 
 #include "common/json.h"
@@ -16,6 +17,7 @@ struct VolumeObject {
   std::int64_t size_gib = 0;
   storage::VolumeSource source;
   storage::Limits limits;
+  std::optional<storage::Encryption> encryption;  // with a passphrase where the task needs it
   std::string upload_image_id;
   storage::ImageRef upload;
   std::string snapshot;     // revert: to this one
@@ -31,7 +33,8 @@ struct SnapshotObject {
 struct BackupObject {
   std::string task;  // create, restore, delete
   storage::BackupSpec spec;
-  std::int64_t size_gib = 0;  // restore: of the volume
+  std::int64_t size_gib = 0;       // restore: of the volume
+  std::uint64_t header_bytes = 0;  // of an encrypted one: its image is so much larger
 };
 struct WorkObject {
   std::string task;  // copy, flatten

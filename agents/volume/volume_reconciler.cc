@@ -13,7 +13,8 @@ constexpr std::int64_t kRetry_ms = 2000;
 constexpr std::int64_t kMaxImages = 1000;
 
 bool is_hopeless(ErrorCode code) {
-  return code == ErrorCode::kNotFound || code == ErrorCode::kBadRequest || code == ErrorCode::kOverQuota;
+  return code == ErrorCode::kNotFound || code == ErrorCode::kBadRequest || code == ErrorCode::kOverQuota ||
+         code == ErrorCode::kForbidden;
 }
 
 }  // namespace
@@ -37,7 +38,8 @@ Outcome outcome_of(const Task& task, Result<Json> done) {
 
 Result<Json> VolumeReconciler::apply_volume(const Json& object) {
   HANOK_TRY(volume, parse_volume(object));
-  const std::uint64_t size_bytes = static_cast<std::uint64_t>(volume.size_gib) * kGib;
+  const std::uint64_t header = volume.encryption ? storage::header_bytes(volume.encryption->format) : 0;
+  const std::uint64_t size_bytes = static_cast<std::uint64_t>(volume.size_gib) * kGib + header;
   if (volume.task == "delete") {
     if (!volume.target_pool.empty()) {
       HANOK_CHECK(storage::undo_move(store_, volume.image, volume.target_pool));
@@ -47,6 +49,7 @@ Result<Json> VolumeReconciler::apply_volume(const Json& object) {
       HANOK_CHECK(storage::finish_move(store_, old, volume.image.pool, {}));
     }
     HANOK_CHECK(storage::delete_volume(store_, volume.image, volume.source));
+    if (volume.encryption) HANOK_CHECK(storage::drop_encrypted_parts(store_, volume.image));
     return Json{{"task", volume.task}, {"state", "deleted"}};
   }
   Json done = {{"task", volume.task}, {"state", "available"}, {"size_gib", volume.size_gib}};
@@ -54,7 +57,12 @@ Result<Json> VolumeReconciler::apply_volume(const Json& object) {
     HANOK_CHECK(storage::begin_move(store_, volume.image, volume.target_pool));
     return done;
   }
-  if (volume.task == "create") {
+  const bool cloned = volume.source.type == storage::VolumeSource::Type::kSnapshot ||
+                      volume.source.type == storage::VolumeSource::Type::kVolume;
+  if (volume.task == "create" && volume.encryption && !cloned) {
+    HANOK_CHECK(storage::create_encrypted_volume(store_, converter_, volume.image, size_bytes - header,
+                                                 volume.source, *volume.encryption));
+  } else if (volume.task == "create") {
     HANOK_CHECK(storage::create_volume(store_, converter_, volume.image, size_bytes, volume.source));
   } else if (volume.task == "extend") {
     HANOK_CHECK(storage::extend_volume(store_, volume.image, size_bytes));
@@ -63,7 +71,9 @@ Result<Json> VolumeReconciler::apply_volume(const Json& object) {
   } else if (volume.task == "limit") {
     // below, as for a volume that was made or grew: limits may be per GiB, and a clone has its parent's
   } else if (volume.task == "upload") {
-    HANOK_TRY(bytes, storage::upload_image(store_, volume.image, volume.upload));
+    HANOK_TRY(bytes, volume.encryption
+                         ? storage::upload_encrypted(store_, volume.image, volume.upload, *volume.encryption)
+                         : storage::upload_image(store_, volume.image, volume.upload));
     done["uploaded"] = volume.upload_image_id;
     done["size_bytes"] = bytes;
   } else {

@@ -42,11 +42,13 @@ Result<std::optional<Json>> volumes_json(store::Tx& tx, const Server& server) {
     auto found = volume::find_volume(tx, volume.volume_id, server.project_id, true);
     if (!found.ok()) continue;  // gone: nothing to attach
     HANOK_TRY(transport, volume::transport_of(tx, volume.volume_id, server.id));
+    HANOK_TRY(encryption, volume::encryption_of(tx, volume.volume_id));
     out.push_back({{"volume_id", volume.volume_id},
                    {"pool", found->pool},
                    {"image", found->rbd_image},
                    {"size_gib", found->size_gib},
                    {"device", volume.device},
+                   {"encryption", std::move(encryption)},
                    {"transport", std::move(transport)},
                    {"boot_index", volume.boot_index},
                    {"attached", volume.state != "detaching"}});

@@ -41,7 +41,7 @@ Json connection_info(const Volume& volume, const std::string& mode) {
             {"access_mode", mode},
             {"discard", true},
             {"qos_specs", nullptr},
-            {"encrypted", false}}}};
+            {"encrypted", volume.encryption.is_object()}}}};
 }
 
 Answer reserve(Action& action) {

@@ -1,8 +1,9 @@
-// Another type for a volume. Where the type's pool is another one, the image moves: `retyping` until it is used
-// in the new pool; what is left in the old one is copied in the background (kinds_work.cc).
+// Another type for a volume. Where the type's pool is another one, the image moves: `retyping` until it is
+// used in the new pool; what is left in the old one is copied in the background (kinds_work.cc).
 #include <fmt/format.h>
 
 #include "control/volume/action.h"
+#include "control/volume/encryption.h"
 #include "control/volume/types.h"
 
 namespace hanok::volume {
@@ -11,7 +12,8 @@ namespace {
 constexpr std::int64_t kRetypeSeconds = 600;
 
 Error cannot_move(const Volume& volume, const std::string& why) {
-  return bad_request(fmt::format("Invalid volume: Volume {} cannot be moved to another pool: {}.", volume.id, why));
+  return bad_request(
+      fmt::format("Invalid volume: Volume {} cannot be moved to another pool: {}.", volume.id, why));
 }
 
 // Whatever has to do with the image while it is between the pools would look for it in the wrong one.
@@ -28,17 +30,19 @@ Status check_quiet(store::Tx& tx, const Volume& volume) {
   HANOK_TRY(child, tx.query_one("SELECT id FROM volumes WHERE status = 'creating' AND"
                                 " json_extract(source, '$.image') = ?",
                                 {rbd_image_of(volume.id)}));
-  return child ? Status(cannot_move(volume, fmt::format("volume {} is being made from it", child->text("id"))))
-               : Status();
+  return child
+             ? Status(cannot_move(volume, fmt::format("volume {} is being made from it", child->text("id"))))
+             : Status();
 }
 
 Answer move_to(Action& action, const std::optional<std::string>& type_id, const std::string& pool) {
   Volume& volume = action.volume;
   HANOK_TRY(policy, get_string(action.argument, "migration_policy"));
   if (policy.value_or("never") != "on-demand") {
-    return cannot_move(volume, fmt::format("its type is of pool {}, the new one of pool {}, and the migration "
-                                           "policy is not 'on-demand'",
-                                           volume.pool, pool));
+    return cannot_move(volume,
+                       fmt::format("its type is of pool {}, the new one of pool {}, and the migration "
+                                   "policy is not 'on-demand'",
+                                   volume.pool, pool));
   }
   HANOK_CHECK(check_quiet(action.tx, volume));
   if (!volume.target_pool.empty() && volume.target_pool != pool) {
@@ -74,6 +78,13 @@ Answer retype(Action& action) {
   }
   auto type = find_type(action.tx, wanted, action.request.caller.project_id, action.request.caller.is_admin);
   if (!type.ok()) return bad_request(fmt::format("Invalid input received: {}", type.error().message));
+  HANOK_TRY(encryption, encryption_of_type(action.tx, *type));
+  if (encryption.is_object() != action.volume.encryption.is_object() ||
+      (encryption.is_object() && encryption["format"] != action.volume.encryption["format"])) {
+    return bad_request(
+        "Invalid input received: Retype cannot change encryption: create a volume of the other type from an "
+        "image of this one.");
+  }
   HANOK_TRY(pool, pool_of_type(action.tx, *type));
   if (pool != action.volume.pool) return move_to(action, *type, pool);
   action.volume.type_id = *type;
@@ -84,11 +95,13 @@ Answer retype(Action& action) {
 Answer flatten(Action& action) {
   Volume& volume = action.volume;
   if (volume.status != "available" && volume.status != "in-use") {
-    return bad_request(fmt::format("Invalid volume: Volume {} status must be available or in-use to flatten, "
-                                   "but current status is: {}.",
-                                   volume.id, volume.status));
+    return bad_request(
+        fmt::format("Invalid volume: Volume {} status must be available or in-use to flatten, "
+                    "but current status is: {}.",
+                    volume.id, volume.status));
   }
-  if (!has_parent(volume)) return bad_request(fmt::format("Invalid volume: Volume {} is no clone.", volume.id));
+  if (!has_parent(volume))
+    return bad_request(fmt::format("Invalid volume: Volume {} is no clone.", volume.id));
   if (!volume.flattening) volume.work_percent = 0;
   volume.flattening = true;
   HANOK_CHECK(save_volume(action.tx, volume, action.now_us));

@@ -28,6 +28,7 @@ Backup backup_from(const store::Row& row) {
   out.objects = row.integer("objects");
   out.metadata = row.json("metadata");
   out.volume = row.json("volume");
+  out.encryption = row.json("encryption");
   out.has_dependents = row.boolean("has_dependents");
   out.deadline_us = row.integer("deadline_us");
   out.created_us = row.integer("created_us");
@@ -54,11 +55,12 @@ Result<Backup> load_backup(store::Tx& tx, const http::Request& request) {
 Status insert_backup(store::Tx& tx, const Backup& backup) {
   HANOK_CHECK(tx.execute(
       "INSERT INTO backups (id, project_id, user_id, status, volume_id, request_id, name, description,"
-      " snapshot_id, parent_id, size_gib, metadata, volume, deadline_us, created_us, data_us)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " snapshot_id, parent_id, size_gib, metadata, volume, encryption, deadline_us, created_us, data_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {backup.id, backup.project_id, backup.user_id, backup.status, backup.volume_id, backup.request_id,
        backup.name, backup.description, backup.snapshot_id, backup.parent_id, backup.size_gib,
-       backup.metadata, backup.volume, backup.deadline_us, backup.created_us, backup.data_us}));
+       backup.metadata, backup.volume, backup.encryption, backup.deadline_us, backup.created_us,
+       backup.data_us}));
   return tx.touch("backup", backup.id);
 }
 
@@ -94,6 +96,8 @@ Status release_target(store::Tx& tx, Backup& backup, bool restored, const std::s
   backup.restore_volume_id.reset();
   if (!volume || volume->status != "restoring-backup") return {};
   settle(*volume, restored ? "available" : "error_restoring");
+  // What it has now, header and all, is the backup's.
+  if (restored) volume->encryption = backup.encryption;
   if (!restored) {
     volume->last_error = why;
     HANOK_CHECK(add_message(tx, volume->project_id, "VOLUME", volume->id, "VOLUME_restore",

@@ -14,6 +14,7 @@ struct Backup {
       restore_volume_id;
   std::int64_t size_gib = 0, objects = 0;
   Json metadata = Json::object();
+  Json encryption;               // of the volume: the backup holds what is encrypted
   Json volume = Json::object();  // bootable, image_metadata: for a volume that a restore makes
   bool has_dependents = false;
   std::int64_t deadline_us = 0, created_us = 0, data_us = 0;  // data: of the moment it shows

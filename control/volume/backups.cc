@@ -144,6 +144,10 @@ Result<Volume> given_target(store::Tx& tx, const http::Request& request, const B
   if (volume.status != "available") {
     return bad_request("Invalid volume: Volume to be restored to must be available");
   }
+  if (volume.encryption.is_object() != backup.encryption.is_object()) {
+    return bad_request(
+        "Invalid volume: a backup of an encrypted volume goes to an encrypted one, others to others.");
+  }
   if (volume.size_gib < backup.size_gib) {
     return bad_request(
         fmt::format("Invalid volume: volume size {} is too small to restore backup of size {}.",
@@ -208,6 +212,7 @@ Answer create_backup(const Context& context, http::Request& request) {
     backup.description = wish.description;
     if (request.minor_version >= 43) backup.metadata = wish.metadata;
     backup.volume = {{"bootable", volume.bootable}, {"image_metadata", volume.image_metadata}};
+    backup.encryption = volume.encryption;
     backup.created_us = now_us;
     HANOK_CHECK(hold_source(tx, request, wish, volume, backup, now_us));
     if (wish.incremental) {

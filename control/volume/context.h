@@ -5,6 +5,7 @@
 #include "control/bus/bus.h"
 #include "control/http/http.h"
 #include "control/store/store.h"
+#include "control/volume/keys.h"
 #include "control/volume/record.h"
 
 namespace hanok::volume {
@@ -15,6 +16,7 @@ struct Context {
   store::Database& database;
   const Clock& clock;
   bus::Asker& asker;
+  const Keys& keys;
 };
 using Answer = Result<http::Response>;
 using Operation = Answer (*)(const Context&, http::Request&);
@@ -73,6 +75,13 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer delete_type_spec(const Context& context, http::Request& request);
 [[nodiscard]] Answer list_type_access(const Context& context, http::Request& request);
 [[nodiscard]] Answer type_action(const Context& context, http::Request& request);
+// encryption.cc
+[[nodiscard]] Answer show_type_encryption(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_type_encryption_item(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_type_encryption(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_type_encryption(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_type_encryption(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_volume_encryption(const Context& context, http::Request& request);
 // qos_calls.cc
 [[nodiscard]] Answer list_qos(const Context& context, http::Request& request);
 [[nodiscard]] Answer show_qos(const Context& context, http::Request& request);

@@ -4,6 +4,7 @@
 
 #include "common/uuid.h"
 #include "control/image/image.h"
+#include "control/volume/encryption.h"
 #include "control/volume/quota.h"
 #include "control/volume/types.h"
 
@@ -115,6 +116,39 @@ Status from_managed_image(const CreateSpec& spec, Volume& volume) {
   return {};
 }
 
+// A clone is encrypted as what it is cloned from, with the same key. Others as their type asks for, with a
+// key of their own.
+Status choose_encryption(store::Tx& tx, const CreateSpec& spec, const std::optional<Volume>& parent,
+                         Volume& volume) {
+  HANOK_TRY(wanted, encryption_of_type(tx, volume.type_id));
+  if (parent) {
+    if (spec.type && parent->encryption.is_object() != wanted.is_object()) {
+      return bad_request(
+          fmt::format("Invalid input received: Volume type and source must be encrypted both, or neither: "
+                      "volume {} is{} encrypted.",
+                      parent->id, parent->encryption.is_object() ? "" : " not"));
+    }
+    volume.encryption = parent->encryption;
+    return {};
+  }
+  if (!wanted.is_object()) return {};
+  if (spec.managed_image || spec.sealed_key.empty()) {
+    return bad_request("Invalid input received: a volume of an encrypted type cannot be made in this way.");
+  }
+  wanted["sealed"] = spec.sealed_key;
+  volume.encryption = std::move(wanted);
+  return {};
+}
+
+// What the volume is cloned from.
+Result<std::optional<Volume>> parent_of(store::Tx& tx, const Volume& volume) {
+  if (volume.source_volid) return get_volume(tx, *volume.source_volid);
+  if (!volume.snapshot_id) return std::optional<Volume>{};
+  HANOK_TRY(snapshot, get_snapshot(tx, *volume.snapshot_id));
+  return snapshot ? get_volume(tx, snapshot->volume_id)
+                  : Result<std::optional<Volume>>(std::optional<Volume>{});
+}
+
 Status choose_source(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
   const int sources = (spec.image_id ? 1 : 0) + (spec.snapshot_id ? 1 : 0) + (spec.source_volid ? 1 : 0);
   if (sources > 1) {
@@ -146,6 +180,8 @@ Result<Volume> make_volume(store::Tx& tx, const CreateSpec& spec, std::int64_t n
   HANOK_TRY(type, find_type(tx, spec.type, spec.project_id, spec.is_admin));
   volume.type_id = type;
   HANOK_CHECK(choose_source(tx, spec, volume));
+  HANOK_TRY(parent, parent_of(tx, volume));
+  HANOK_CHECK(choose_encryption(tx, spec, parent, volume));
   HANOK_TRY(pool, pool_of_type(tx, volume.type_id));
   volume.pool = pool;
   if (spec.managed_image && spec.managed_pool != pool) {

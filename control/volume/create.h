@@ -13,6 +13,7 @@ struct CreateSpec {
   std::optional<std::string>
       managed_image;  // an image of `managed_pool` that becomes the volume's; size_gib is its
   std::string managed_pool{};
+  std::string sealed_key{};  // for an encrypted one; without it only clones of those may be encrypted
   std::optional<std::int64_t> size_gib;  // optional with a snapshot or a volume as source
   Json metadata = Json::object();
   bool multiattach = false;

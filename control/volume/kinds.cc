@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "control/image/image.h"
+#include "control/volume/encryption.h"
 #include "control/volume/kinds.h"
 #include "control/volume/qos.h"
 #include "control/volume/record.h"
@@ -51,9 +52,9 @@ struct Step {
   std::string_view status, task, failed;
 };
 constexpr Step kVolumeSteps[] = {
-    {"creating", "create", "error"},          {"extending", "extend", "error_extending"},
-    {"reverting", "revert", "error"},         {"uploading", "upload", ""},
-    {"retyping", "migrate", "error"},         {"deleting", "delete", "error_deleting"},
+    {"creating", "create", "error"},  {"extending", "extend", "error_extending"},
+    {"reverting", "revert", "error"}, {"uploading", "upload", ""},
+    {"retyping", "migrate", "error"}, {"deleting", "delete", "error_deleting"},
 };
 constexpr Step kSnapshotSteps[] = {
     {"creating", "create", "error"},
@@ -97,6 +98,12 @@ Result<Json> current_source(store::Tx& tx, const Volume& volume) {
   return out;
 }
 
+// To write or read what is in an encrypted volume; clones and all else are made of what is encrypted already.
+bool needs_key(const Step& step, const Volume& volume) {
+  const std::string type = volume.source.value("type", "none");
+  return step.task == "upload" || (step.task == "create" && (type == "none" || type == "image"));
+}
+
 Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::string& host) {
   HANOK_TRY(volume, get_volume(tx, id));
   if (!volume) return Json();
@@ -118,6 +125,7 @@ Result<Json> render_volume(store::Tx& tx, const std::string& id, const std::stri
               {"source", std::move(source)},
               {"wanted", step->task == "delete" ? "absent" : "present"},
               {"upload", upload},
+              {"encryption", encryption_for_agent(volume->encryption, needs_key(*step, *volume))},
               {"snapshot", snapshot},
               {"target_pool", volume->target_pool},
               {"moved_from", volume->moved_from},
@@ -175,6 +183,18 @@ Status release_restoring(store::Tx& tx, const std::string& volume_id) {
   return {};
 }
 
+// The agent took back what it had begun of a move.
+Status move_failed(store::Tx& tx, Volume& volume, const std::string& why, std::int64_t now_us) {
+  volume.target_pool.clear();
+  volume.target_type_id.reset();
+  settle(volume, "available");
+  volume.last_error = why;
+  HANOK_CHECK(add_message(tx, volume.project_id, "VOLUME", volume.id, "VOLUME_migrate",
+                          "retype volume: " + why, volume.request_id, now_us));
+  return save_volume(tx, volume, now_us);
+}
+
+// A move beyond its deadline too: where its image is, the agent that deletes it finds out.
 Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std::string& why,
                      std::int64_t now_us) {
   if (step.task == "upload") {
@@ -185,16 +205,6 @@ Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std:
   } else {
     if (step.task == "extend") volume.wanted_gib = volume.size_gib;
     if (step.task == "revert") HANOK_CHECK(release_restoring(tx, volume.id));
-    // The agent took back what it began; nobody did when the deadline passed: its delete does.
-    if (step.task == "migrate" && now_us < volume.deadline_us) {
-      volume.target_pool.clear();
-      volume.target_type_id.reset();
-      settle(volume, "available");
-      volume.last_error = why;
-      HANOK_CHECK(add_message(tx, volume.project_id, "VOLUME", volume.id, "VOLUME_migrate",
-                              "retype volume: " + why, volume.request_id, now_us));
-      return save_volume(tx, volume, now_us);
-    }
     const bool managing = step.task == "create" && volume.source["type"] == "manage";
     settle(volume, managing ? "error_managing" : std::string(step.failed));
   }
@@ -250,6 +260,9 @@ Status observe_volume(store::Tx& tx, const std::string&, const std::string& id, 
   if (report.state == "error" && step->task == "limit") {
     return limit_failed(tx, *volume, report.error, now_us);
   }
+  if (report.state == "error" && step->task == "migrate") {
+    return move_failed(tx, *volume, report.error, now_us);
+  }
   if (report.state == "error") return volume_failed(tx, *volume, *step, report.error, now_us);
   if (step->task == "delete") {
     if (report.state != "deleted") return {};
@@ -303,6 +316,16 @@ Status expire_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
 }
 
 }  // namespace
+
+bus::Kind with_keys(bus::Kind kind, const Keys& keys) {
+  kind.render = [render = std::move(kind.render), &keys](store::Tx& tx, const std::string& id,
+                                                         const std::string& host) -> Result<Json> {
+    HANOK_TRY(object, render(tx, id, host));
+    keys.open_all(object);
+    return object;
+  };
+  return kind;
+}
 
 std::vector<bus::Kind> volume_kinds() {
   return {{.name = "volume", .render = render_volume, .observe = observe_volume},

@@ -1,6 +1,7 @@
 // Backups as agents see them, and what their reports do; as kinds.cc does it for volumes.
 #include "common/clock.h"
 #include "control/volume/backup_record.h"
+#include "control/volume/encryption.h"
 #include "control/volume/kinds.h"
 
 namespace hanok::volume {
@@ -43,6 +44,7 @@ Result<Json> render_backup(store::Tx& tx, const std::string& id, const std::stri
               {"snapshot", backup->snapshot_id ? rbd_snapshot_of(*backup->snapshot_id) : std::string()},
               {"backup", image_json(kBackupPool, rbd_backup_of(id))},
               {"parent", parent},
+              {"encryption", encryption_for_agent(backup->encryption, false)},
               {"size_gib", size_gib},
               {"wanted", task == "delete" ? "absent" : "present"},
               {"request_id", backup->request_id}};

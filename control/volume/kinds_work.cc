@@ -33,7 +33,8 @@ Result<Json> render_work(store::Tx& tx, const std::string& id, const std::string
 // A clone's parent does not matter any more; nor does where it was copied from.
 Status work_done(store::Tx& tx, Volume& volume, const std::string& task, std::int64_t now_us) {
   if (task == "flatten") {
-    HANOK_CHECK(tx.execute("UPDATE volumes SET source = ? WHERE id = ?", {Json{{"type", "none"}}, volume.id}));
+    HANOK_CHECK(
+        tx.execute("UPDATE volumes SET source = ? WHERE id = ?", {Json{{"type", "none"}}, volume.id}));
     volume.flattening = false;
   } else {
     volume.moved_from.clear();

@@ -53,7 +53,7 @@ Result<Json> ask_images(const Context& context, const Place& place, Json params)
 
 // The volume that has this image, is being made in it, or is to get it; if there is one.
 Result<std::optional<std::string>> volume_with(store::Tx& tx, const std::string& pool,
-                                                const std::string& image) {
+                                               const std::string& image) {
   HANOK_TRY(row,
             tx.query_one("SELECT id FROM volumes WHERE (? IN ('volume-' || id, 'volume-' || id || '.part')"
                          " AND ? IN (pool, target_pool)) OR"

@@ -58,6 +58,7 @@ Volume volume_from(const store::Row& row) {
   out.image_metadata = row.json("image_metadata");
   out.source = row.json("source");
   out.limits = row.json("limits");
+  out.encryption = row.json("encryption");
   out.deadline_us = row.integer("deadline_us");
   out.created_us = row.integer("created_us");
   out.updated_us = row.maybe_integer("updated_us");
@@ -140,13 +141,13 @@ Status insert_volume(store::Tx& tx, const Volume& volume) {
       "type_id, zone,"
       " bootable, multiattach, metadata, image_metadata, source, image_id, snapshot_id, source_volid, "
       "deadline_us,"
-      " request_id, pool, created_us)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      {volume.id,        volume.project_id,  volume.user_id,      volume.name,           volume.description,
-       volume.status,    volume.size_gib,    volume.wanted_gib,   volume.type_id,        volume.zone,
-       volume.bootable,  volume.multiattach, volume.metadata,     volume.image_metadata, volume.source,
-       volume.image_id,  volume.snapshot_id, volume.source_volid, volume.deadline_us,    volume.request_id,
-       volume.pool,      volume.created_us}));
+      " request_id, pool, encryption, created_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {volume.id,       volume.project_id,  volume.user_id,      volume.name,           volume.description,
+       volume.status,   volume.size_gib,    volume.wanted_gib,   volume.type_id,        volume.zone,
+       volume.bootable, volume.multiattach, volume.metadata,     volume.image_metadata, volume.source,
+       volume.image_id, volume.snapshot_id, volume.source_volid, volume.deadline_us,    volume.request_id,
+       volume.pool,     volume.encryption,  volume.created_us}));
   return tx.touch("volume", volume.id);
 }
 
@@ -159,7 +160,7 @@ Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
                  "image_metadata = ?,"
                  " upload_image_id = ?, last_error = ?, deadline_us = ?, request_id = ?, limits = ?, "
                  "pool = ?, target_pool = ?, target_type_id = ?, moved_from = ?, flattening = ?, "
-                 "work_percent = ?, updated_us = ? WHERE id = ?",
+                 "work_percent = ?, encryption = ?, updated_us = ? WHERE id = ?",
                  {volume.project_id,
                   volume.user_id,
                   volume.name,
@@ -184,6 +185,7 @@ Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
                   volume.moved_from,
                   volume.flattening,
                   volume.work_percent,
+                  volume.encryption,
                   now_us,
                   volume.id}));
   HANOK_TRY(attachments, attachments_of(tx, volume.id));

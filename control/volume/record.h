@@ -18,15 +18,17 @@ inline constexpr const char* kZone = "nova";
 
 struct Volume {
   std::string id, project_id, user_id, status, previous_status, zone = kZone, request_id;
-  std::string pool = kPool, target_pool,
+  std::string
+      pool = kPool,
+      target_pool,
       moved_from;  // target: being moved there; moved_from: used in `pool`, the rest of it is still there
   std::optional<std::string> name, description, type_id, image_id, snapshot_id, source_volid, upload_image_id,
-      last_error,
-      target_type_id;
+      last_error, target_type_id;
   std::int64_t size_gib = 0, wanted_gib = 0, work_percent = 0;
   bool bootable = false, multiattach = false, flattening = false;
   Json metadata = Json::object(), image_metadata, source = {{"type", "none"}},
-       limits = Json::object();  // in force
+       limits = Json::object(),  // in force
+      encryption;                // encryption.h; null: none
   std::int64_t deadline_us = 0, created_us = 0;
   std::optional<std::int64_t> updated_us;
 };

@@ -36,6 +36,7 @@ constexpr RouteRow kRoutes[] = {
     {Method::kPut, "/volumes/{id}", Access::kMember, update_volume},
     {Method::kDelete, "/volumes/{id}", Access::kMember, delete_volume},
     {Method::kPost, "/volumes/{id}/action", Access::kMember, volume_action},
+    {Method::kGet, "/volumes/{id}/encryption", Access::kReader, show_volume_encryption},
     {Method::kGet, "/volumes/{id}/metadata", Access::kReader, show_volume_metadata},
     {Method::kPost, "/volumes/{id}/metadata", Access::kMember, add_volume_metadata},
     {Method::kPut, "/volumes/{id}/metadata", Access::kMember, replace_volume_metadata},
@@ -69,6 +70,11 @@ constexpr RouteRow kRoutes[] = {
     {Method::kGet, "/types/{type}/extra_specs/{key}", Access::kReader, show_type_spec},
     {Method::kPut, "/types/{type}/extra_specs/{key}", Access::kAdmin, update_type_spec},
     {Method::kDelete, "/types/{type}/extra_specs/{key}", Access::kAdmin, delete_type_spec},
+    {Method::kGet, "/types/{type}/encryption", Access::kAdmin, show_type_encryption},
+    {Method::kPost, "/types/{type}/encryption", Access::kAdmin, create_type_encryption},
+    {Method::kGet, "/types/{type}/encryption/{encryption}", Access::kAdmin, show_type_encryption_item},
+    {Method::kPut, "/types/{type}/encryption/{encryption}", Access::kAdmin, update_type_encryption},
+    {Method::kDelete, "/types/{type}/encryption/{encryption}", Access::kAdmin, delete_type_encryption},
     {Method::kGet, "/qos-specs", Access::kAdmin, list_qos},
     {Method::kPost, "/qos-specs", Access::kAdmin, create_qos},
     {Method::kGet, "/qos-specs/{qos}", Access::kAdmin, show_qos},
@@ -137,8 +143,9 @@ http::Handler bind(const Context& context, Operation operation) {
 
 }  // namespace
 
-http::Service volume_service(store::Database& database, const Clock& clock, bus::Asker& asker) {
-  const Context context{database, clock, asker};
+http::Service volume_service(store::Database& database, const Clock& clock, bus::Asker& asker,
+                             const Keys& keys) {
+  const Context context{database, clock, asker, keys};
   http::Service out;
   out.name = "volume";
   out.envelope = http::Envelope::kVolume;

@@ -170,6 +170,25 @@ ALTER TABLE volumes ADD COLUMN target_type_id TEXT;
 ALTER TABLE volumes ADD COLUMN moved_from TEXT NOT NULL DEFAULT '';   -- what is not copied yet is there
 ALTER TABLE volumes ADD COLUMN flattening INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE volumes ADD COLUMN work_percent INTEGER NOT NULL DEFAULT 0;
+)sql"},
+                     // `encryption`: JSON with the sealed passphrase; null: not encrypted.
+                     {7, R"sql(
+CREATE TABLE volume_type_encryption (
+  type_id TEXT PRIMARY KEY REFERENCES volume_types (id) ON DELETE CASCADE,
+  id TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  control_location TEXT NOT NULL,
+  cipher TEXT,
+  key_size INTEGER,
+  created_us INTEGER NOT NULL,
+  updated_us INTEGER
+);
+ALTER TABLE volumes ADD COLUMN encryption TEXT NOT NULL DEFAULT 'null';
+ALTER TABLE backups ADD COLUMN encryption TEXT NOT NULL DEFAULT 'null';
+DROP VIEW backups_seen;
+CREATE VIEW backups_seen AS
+  SELECT *, EXISTS (SELECT 1 FROM backups child WHERE child.parent_id = backups.id) AS has_dependents
+  FROM backups;
 )sql"}}};
 }
 

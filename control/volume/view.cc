@@ -76,7 +76,7 @@ Json volume_json(const http::Request& request, const Volume& volume, const Volum
               {"metadata", volume.metadata},
               {"bootable", volume.bootable ? "true" : "false"},
               {"multiattach", volume.multiattach},
-              {"encrypted", false},
+              {"encrypted", volume.encryption.is_object()},
               {"replication_status", nullptr},
               {"consistencygroup_id", nullptr},
               {"migration_status", migration_json(volume)},

@@ -5,6 +5,7 @@
 
 #include "common/uuid.h"
 #include "control/volume/create.h"
+#include "control/volume/encryption.h"
 #include "control/volume/record.h"
 
 namespace hanok::volume {
@@ -77,6 +78,11 @@ Result<std::string> transport_of(store::Tx& tx, const std::string& volume_id, co
             tx.query_one("SELECT transport FROM volume_attachments WHERE volume_id = ? AND server_id = ?",
                          {volume_id, server_id}));
   return row ? row->text("transport") : std::string(kTransportRbd);
+}
+
+Result<Json> encryption_of(store::Tx& tx, const std::string& volume_id) {
+  HANOK_TRY(volume, get_volume(tx, volume_id));
+  return volume ? encryption_for_agent(volume->encryption, true) : Json();
 }
 
 Result<AttachmentView> begin_attach(store::Tx& tx, const std::string& volume_id, const std::string& server_id,

@@ -10,6 +10,7 @@
 #include "control/bus/bus.h"
 #include "control/http/http.h"
 #include "control/store/store.h"
+#include "control/volume/keys.h"
 
 namespace hanok::volume {
 
@@ -34,6 +35,9 @@ inline constexpr const char* kTransportVhostUser = "vhost-user";
 // As decided when it was attached; kTransportRbd when it is not.
 [[nodiscard]] Result<std::string> transport_of(store::Tx& tx, const std::string& volume_id,
                                                const std::string& server_id);
+
+// As an agent that opens the volume sees it, its key still sealed (with_keys); null: not encrypted.
+[[nodiscard]] Result<Json> encryption_of(store::Tx& tx, const std::string& volume_id);
 
 [[nodiscard]] Result<VolumeView> find_volume(store::Tx& tx, const std::string& volume_id,
                                              const std::string& project_id, bool is_admin);
@@ -64,6 +68,9 @@ struct NewVolume {
 [[nodiscard]] store::Module volume_module();
 [[nodiscard]] std::vector<bus::Kind> volume_kinds();
 [[nodiscard]] Status expire_volumes(store::Tx& tx, std::int64_t now_us);
-[[nodiscard]] http::Service volume_service(store::Database& database, const Clock& clock, bus::Asker& asker);
+[[nodiscard]] http::Service volume_service(store::Database& database, const Clock& clock, bus::Asker& asker,
+                                           const Keys& keys);
+// The kind with the passphrases of encrypted volumes in what it shows to agents. `keys` outlives it.
+[[nodiscard]] bus::Kind with_keys(bus::Kind kind, const Keys& keys);
 
 }  // namespace hanok::volume

@@ -107,6 +107,7 @@ Result<CreateSpec> parse_create(const http::Request& request) {
 
 Answer create_volume_call(const Context& context, http::Request& request) {
   HANOK_TRY(spec, parse_create(request));
+  spec.sealed_key = context.keys.fresh();
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(volume, make_volume(tx, spec, context.clock.now_us()));
     HANOK_TRY(extras, load_extras(tx, volume));

@@ -51,6 +51,27 @@ using Progress = std::function<bool(std::uint64_t done, std::uint64_t of)>;
 // neither pool; only the caller knows which of the two it was.
 enum class MoveState { kNone, kBroken, kPrepared, kCopied };
 
+// LUKS by librbd. Its header is at the beginning of the image and takes room there: the image of a volume is
+// so much larger than the volume.
+struct Encryption {
+  std::string format;  // luks1, luks2
+  std::string cipher;  // aes-128, aes-256, in XTS mode; for a new header
+  std::string passphrase;
+};
+[[nodiscard]] constexpr std::uint64_t header_bytes(std::string_view format) {
+  return format == "luks1" ? 4ULL << 20U : format == "luks2" ? 16ULL << 20U : 0;
+}
+
+// The volume in an encrypted image: its own bytes and its own size.
+class PlainView {
+ public:
+  virtual ~PlainView() = default;
+  [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
+  [[nodiscard]] virtual Status read(std::uint64_t offset, char* out, std::size_t length) = 0;
+  [[nodiscard]] virtual Status write(std::uint64_t offset, const char* data, std::size_t length) = 0;
+  [[nodiscard]] virtual Status flush() = 0;
+};
+
 // Sequential writer of a new image (upload). Destroyed without finish(): the image is removed.
 class ImageWriter {
  public:
@@ -69,6 +90,11 @@ class BlockStore {
   [[nodiscard]] virtual Status flatten(const ImageRef& image, const Progress& progress) = 0;
   [[nodiscard]] Status flatten(const ImageRef& image) { return flatten(image, {}); }
   [[nodiscard]] virtual Status resize(const ImageRef& image, std::uint64_t size_bytes) = 0;
+  // A new header in an image that nobody uses: whatever was in it is lost. kBadRequest: format or cipher.
+  [[nodiscard]] virtual Status encrypt(const ImageRef& image, const Encryption& encryption) = 0;
+  // kForbidden: the passphrase is wrong. kBadRequest: the image is not encrypted so. Takes seconds.
+  [[nodiscard]] virtual Result<std::unique_ptr<PlainView>> open_plain(const ImageRef& image,
+                                                                      const Encryption& encryption) = 0;
   // These and no others, at once also for clients that have the image open. A clone starts with its parent's.
   [[nodiscard]] virtual Status set_limits(const ImageRef& image, const Limits& limits) = 0;
   // To another pool under the same name, with snapshots, clones and limits; `image` is always the one in the

@@ -26,6 +26,9 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Status commit_move(const ImageRef& image, const std::string& pool) override;
   [[nodiscard]] Status abort_move(const ImageRef& image, const std::string& pool) override;
   [[nodiscard]] Status resize(const ImageRef& image, std::uint64_t size_bytes) override;
+  [[nodiscard]] Status encrypt(const ImageRef& image, const Encryption& encryption) override;
+  [[nodiscard]] Result<std::unique_ptr<PlainView>> open_plain(const ImageRef& image,
+                                                              const Encryption& encryption) override;
   [[nodiscard]] Status set_limits(const ImageRef& image, const Limits& limits) override;
   [[nodiscard]] Status rename(const ImageRef& image, const std::string& name) override;
   [[nodiscard]] Status remove(const ImageRef& image) override;
@@ -49,7 +52,7 @@ class MemoryStore final : public BlockStore {
   void fail_after(int good);
   void heal();
   [[nodiscard]] Limits limits_of(const ImageRef& image);  // none for an image that is not there
-  std::function<void()> in_the_middle;  // of a flattening
+  std::function<void()> in_the_middle;                    // of a flattening
   // What a death in prepare_move() leaves: the image in neither pool.
   void break_prepare(const ImageRef& image, const std::string& pool);
 

@@ -33,6 +33,11 @@ class Converter {
                                           const std::string& format);
 [[nodiscard]] Status create_volume(BlockStore& store, Converter& converter, const ImageRef& volume,
                                    std::uint64_t size_bytes, const VolumeSource& source);
+// The same for an encrypted volume that is empty or made from an image, whose bytes are copied through the
+// encryption. (A clone of an encrypted volume or of its snapshot is encrypted as they are: create_volume().)
+[[nodiscard]] Status create_encrypted_volume(BlockStore& store, Converter& converter, const ImageRef& volume,
+                                             std::uint64_t size_bytes, const VolumeSource& source,
+                                             const Encryption& encryption);
 [[nodiscard]] Status extend_volume(BlockStore& store, const ImageRef& volume, std::uint64_t size_bytes);
 [[nodiscard]] Status revert_volume(BlockStore& store, const SnapshotRef& snapshot, std::uint64_t size_bytes);
 // With all that an interrupted creation may have left.
@@ -49,6 +54,12 @@ class Converter {
 // A full copy in `image` with the snapshot "snap", as the image service keeps images. Gives its size.
 [[nodiscard]] Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume,
                                                  const ImageRef& image);
+
+// The same of an encrypted volume; the image is not.
+[[nodiscard]] Result<std::uint64_t> upload_encrypted(BlockStore& store, const ImageRef& volume,
+                                                     const ImageRef& image, const Encryption& encryption);
+// With delete_volume(), for encrypted volumes.
+[[nodiscard]] Status drop_encrypted_parts(BlockStore& store, const ImageRef& volume);
 
 // The snapshot of a source volume that exists only while it is being cloned.
 [[nodiscard]] SnapshotRef clone_snapshot(const ImageRef& source, const ImageRef& child);

@@ -29,6 +29,8 @@ Error rbd_error(int code, const std::string& what) {
     case EPIPE:
     case ECONNREFUSED:
       return unavailable(text);
+    case EPERM:
+      return Error{ErrorCode::kForbidden, text, {}};
     case EINVAL:
       return bad_request(text);
     case ENOSPC:

@@ -45,6 +45,10 @@ class ProgressCall final : public librbd::ProgressContext {
                                const Progress& progress);
 [[nodiscard]] Status commit_move(Cluster& cluster, const ImageRef& image, const std::string& pool);
 [[nodiscard]] Status abort_move(Cluster& cluster, const ImageRef& image, const std::string& pool);
+// rbd_encryption.cc
+[[nodiscard]] Status encrypt_image(Cluster& cluster, const ImageRef& image, const Encryption& encryption);
+[[nodiscard]] Result<std::unique_ptr<PlainView>> open_plain(Cluster& cluster, const ImageRef& image,
+                                                            const Encryption& encryption);
 // rbd_limits.cc
 [[nodiscard]] Status set_image_limits(Cluster& cluster, const ImageRef& image, const Limits& limits);
 [[nodiscard]] std::string display(const ImageRef& image);  // pool/name

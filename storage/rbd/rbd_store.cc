@@ -75,6 +75,14 @@ class RbdStore final : public BlockStore {
     return status(open->image.resize(size_bytes), "Resize of " + display(image));
   }
 
+  Status encrypt(const ImageRef& image, const Encryption& encryption) override {
+    return encrypt_image(cluster_, image, encryption);
+  }
+  Result<std::unique_ptr<PlainView>> open_plain(const ImageRef& image,
+                                                const Encryption& encryption) override {
+    return storage::open_plain(cluster_, image, encryption);
+  }
+
   Status set_limits(const ImageRef& image, const Limits& limits) override {
     return set_image_limits(cluster_, image, limits);
   }

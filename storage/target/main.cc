@@ -107,6 +107,8 @@ Status run(const Options& options) {
     device.image = spec.image;
     device.cluster = spec.cluster;
     device.read_only = spec.read_only;
+    device.encryption = spec.encryption;
+    device.passphrase = spec.passphrase;
     device.owner_file = options.state_dir + "/" + spec.pool + "@" + spec.image + ".owner";
     // Short, however long the image's name is: the path of a socket has 107 bytes.
     device.admin_socket =

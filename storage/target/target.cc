@@ -48,7 +48,10 @@ std::string Target::file_of(const VolumeSpec& spec) const {
 }
 
 Status Target::remember(const VolumeSpec& spec) const {
-  return write_secret_file(file_of(spec), dump_json(to_json(spec)) + "\n");
+  Json json = to_json(spec);
+  if (!spec.encryption.empty())
+    json["encryption"] = {{"format", spec.encryption}, {"passphrase", spec.passphrase}};
+  return write_secret_file(file_of(spec), dump_json(json) + "\n");
 }
 
 void Target::restore() {

@@ -25,11 +25,13 @@ struct VolumeSpec {
   std::uint16_t queues = 1;
   bool read_only = false;
   Limits limits;
+  std::string encryption;  // luks1, luks2: of librbd's; empty: none
+  std::string passphrase;  // with it; shown to nobody, and kept in a file of mode 0600
 
   [[nodiscard]] std::string name() const { return pool + "/" + image; }
 };
 [[nodiscard]] Result<VolumeSpec> volume_spec(const Json& json);  // kBadRequest names the field
-[[nodiscard]] Json to_json(const VolumeSpec& spec);
+[[nodiscard]] Json to_json(const VolumeSpec& spec);              // without the passphrase
 
 // The guest's side of a volume: a listening socket with its rings (vhost/vhost_volume.h; a twin in tests).
 class Export {

@@ -40,6 +40,15 @@ Result<VolumeSpec> volume_spec(const Json& json) {
   HANOK_TRY(read_only, get_bool(json, "read_only"));
   HANOK_TRY(requests_per_s, limit(json, "requests_per_s"));
   HANOK_TRY(bytes_per_s, limit(json, "bytes_per_s"));
+  HANOK_TRY(encryption, get_object(json, "encryption"));
+  if (encryption != nullptr) {
+    HANOK_TRY(format, need_string(*encryption, "format"));
+    HANOK_TRY(passphrase, need_string(*encryption, "passphrase"));
+    if (format != "luks1" && format != "luks2") return bad_request("encryption.format: luks1 or luks2");
+    if (passphrase.empty()) return bad_request("encryption.passphrase: must not be empty");
+    out.encryption = format;
+    out.passphrase = passphrase;
+  }
   out.pool = pool;
   out.image = image;
   out.socket = socket;
@@ -59,6 +68,7 @@ Json to_json(const VolumeSpec& spec) {
           {"cluster", spec.cluster},
           {"queues", spec.queues},
           {"read_only", spec.read_only},
+          {"encrypted", !spec.encryption.empty()},
           {"requests_per_s", spec.limits.requests_per_s},
           {"bytes_per_s", spec.limits.bytes_per_s}};
 }

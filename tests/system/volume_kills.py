@@ -75,6 +75,8 @@ class World:
         self.api = api
         self.base = self.volume(imageRef=self.image("cirros"))
         self.api.call("POST", "/types", {"volume_type": {"name": TAG, "extra_specs": {"pool_name": "volumes-2"}}})
+        luks = self.api.call("POST", "/types", {"volume_type": {"name": f"{TAG}-luks"}})["volume_type"]["id"]
+        self.api.call("POST", f"/types/{luks}/encryption", {"encryption": {"provider": "luks2"}})
         self.server = None
 
     def image(self, name):
@@ -153,6 +155,10 @@ def create(world):
 
 def create_from_image(world):
     return make(world, "volumes", size=1, imageRef=world.image("cirros"))
+
+
+def create_encrypted(world):
+    return make(world, "volumes", size=1, volume_type=f"{TAG}-luks", imageRef=world.image("cirros"))
 
 
 def create_from_snapshot(world):
@@ -257,7 +263,7 @@ def hand_over(world):
     return ask
 
 
-OPERATIONS = (create, create_from_image, create_from_snapshot, create_from_volume, extend, delete, delete_with_clone,
+OPERATIONS = (create, create_from_image, create_encrypted, create_from_snapshot, create_from_volume, extend, delete, delete_with_clone,
               take_snapshot, delete_snapshot, revert, retype, flatten, upload, back_up, restore, delete_backup, attach, detach, hand_over)
 
 
@@ -393,7 +399,7 @@ def clean(world):
                     if item["name"] == TAG and item["status"] != "in-use"]
         wait_for(lambda: not left(), lambda: f"the {kind} do not go: {left()}", 120)
     for kind in api.call("GET", "/types")["volume_types"]:
-        if kind["name"] == TAG:
+        if kind["name"] in (TAG, f"{TAG}-luks"):
             api.call("DELETE", f"/types/{kind['id']}")
 
 

@@ -51,6 +51,7 @@ class RbdDevice final : public BlockDevice {
   [[nodiscard]] Status connect();
   [[nodiscard]] Status check_cluster() const;
   [[nodiscard]] Status take_lock();
+  [[nodiscard]] Status decrypt();
   [[nodiscard]] Status watch_size();
   void follow();
   void look_at_size();
@@ -71,7 +72,7 @@ class RbdDevice final : public BlockDevice {
   std::thread follower_;
   std::atomic<std::uint64_t> submitted_{0};
   OsdTimes osd_times_;
-  std::unique_ptr<ObjectReads> reads_;  // null: the lock is not ours
+  std::unique_ptr<ObjectReads> reads_;  // null: the lock is not ours, or encrypted
 };
 
 RbdDevice::~RbdDevice() {
@@ -134,6 +135,7 @@ Status RbdDevice::open() {
     return error(code, "cannot be opened");
   }
   if (!options_.read_only) HANOK_CHECK(take_lock());
+  HANOK_CHECK(decrypt());
   return watch_size();
 }
 
@@ -148,6 +150,22 @@ Status RbdDevice::take_lock() {
     return error(code, "the lock is not ours");
   }
   return {};
+}
+
+// From here on the image is what is in its encryption, size included.
+Status RbdDevice::decrypt() {
+  if (options_.encryption.empty()) return {};
+  const char* passphrase = options_.passphrase.c_str();
+  const std::size_t length = options_.passphrase.size();
+  int code = -EINVAL;
+  if (options_.encryption == "luks1") {
+    rbd_encryption_luks1_format_options_t luks{RBD_ENCRYPTION_ALGORITHM_AES256, passphrase, length};
+    code = rbd_encryption_load(image_, RBD_ENCRYPTION_FORMAT_LUKS1, &luks, sizeof(luks));
+  } else {
+    rbd_encryption_luks2_format_options_t luks{RBD_ENCRYPTION_ALGORITHM_AES256, passphrase, length};
+    code = rbd_encryption_load(image_, RBD_ENCRYPTION_FORMAT_LUKS2, &luks, sizeof(luks));
+  }
+  return code < 0 ? Status(error(code, "its encryption does not open")) : Status();
 }
 
 // librbd calls back on a thread that must not call librbd.
@@ -166,7 +184,7 @@ Status RbdDevice::watch_size() {
     return error(code, "watch");
   }
   watching_ = true;
-  if (!options_.read_only) {
+  if (!options_.read_only && options_.encryption.empty()) {  // objects hold what is encrypted
     reads_ = std::make_unique<ObjectReads>(osd_times_);
     HANOK_CHECK(reads_->start(rados_, image_));
   }

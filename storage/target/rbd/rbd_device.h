@@ -16,6 +16,8 @@ struct RbdDeviceOptions {
   std::string pool, image;
   std::string cluster;  // fsid; empty: any
   bool read_only = false;
+  std::string encryption;  // luks1, luks2; empty: none. The device is what is in it
+  std::string passphrase;
   // Addresses of those who may hold the image's lock for this service, ourselves last. Whoever is in here and
   // is not us is dead: the caller is the only live process that uses the file.
   std::string owner_file;
@@ -25,7 +27,8 @@ struct RbdDeviceOptions {
 
 // May block as long as the cluster does. A dead predecessor's lock is broken, which fences its writes that
 // are still under way; only then is the lock ours. kConflict: a live client holds it, the image has no
-// exclusive lock, or it is of another cluster; kNotFound; kUnavailable: the cluster does not answer.
+// exclusive lock, or it is of another cluster; kForbidden: the passphrase is wrong; kNotFound; kUnavailable:
+// the cluster does not answer.
 [[nodiscard]] Result<std::unique_ptr<BlockDevice>> open_rbd_device(const RbdDeviceOptions& options);
 
 }  // namespace hanok::storage::target

@@ -49,6 +49,22 @@ TEST(DomainXml, DiskNamesTheSecretAndNeverHoldsAKey) {
   EXPECT_FALSE(holds(xml, "<boot"));
 }
 
+TEST(DomainXml, AnEncryptedDiskNamesItsSecretAndHoldsNoPassphrase) {
+  DiskSpec disk{.serial = "vol", .pool = "volumes", .image = "v", .device = "vdb"};
+  EXPECT_EQ(disk_header_bytes(disk_xml(disk, kTcg)), 0U);
+  disk.passphrase = "secret words";
+  for (const auto& [format, name] : {std::pair{"luks1", "luks"}, std::pair{"luks2", "luks2"}}) {
+    disk.encryption = format;
+    const auto xml = disk_xml(disk, kTcg);
+    EXPECT_TRUE(holds(xml, std::string("<encryption format='") + name +
+                               "' engine='librbd'><secret type='passphrase' uuid='vol'/>"));
+    EXPECT_FALSE(holds(xml + secret_xml(disk), "secret words"));
+    EXPECT_EQ(disk_header_bytes(xml), storage::header_bytes(format));
+    EXPECT_EQ(find_disk("<domain>" + xml + "</domain>", "vol"), xml);
+  }
+  EXPECT_TRUE(holds(secret_xml(disk), "ephemeral='yes' private='yes'"));
+}
+
 TEST(DomainXml, NamesCannotBreakOutOfTheirPlace) {
   const auto xml = disk_xml({"a'/><evil>", "p", "i&j", "vdb", 0}, kTcg);
   EXPECT_FALSE(holds(xml, "<evil>"));

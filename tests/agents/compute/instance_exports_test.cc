@@ -51,6 +51,37 @@ TEST_F(InstanceReconcilerTest, AVolumeByVhostUserIsServedBeforeTheGuestStartsAnd
   EXPECT_FALSE(hypervisor_.domains.contains(kGuestId));
 }
 
+TEST_F(InstanceReconcilerTest, APassphraseIsKnownBeforeTheDiskIsPluggedAndForgottenAfterwards) {
+  const Json encryption = {{"format", "luks2"}, {"passphrase", "secret words"}};
+  settle();
+  attach_volume(true);
+  object_["volumes"][0]["encryption"] = encryption;
+  settle();
+  EXPECT_EQ(hypervisor_.secrets["vol"], "secret words");
+  EXPECT_EQ(domain().live_disks.back().encryption, "luks2");
+  hypervisor_.secrets.clear();  // libvirtd was started again
+  object_["power"] = "stopped";
+  settle();
+  object_["power"] = "running";
+  settle();
+  EXPECT_EQ(hypervisor_.secrets["vol"], "secret words");
+  attach_volume(false);
+  object_["volumes"][0]["encryption"] = encryption;
+  settle();
+  EXPECT_TRUE(hypervisor_.secrets.empty());
+  object_["volumes"][0]["encryption"]["format"] = "rot13";
+  EXPECT_EQ(settle()["state"], "error");
+}
+
+TEST_F(InstanceReconcilerTest, HanokStorageIsGivenThePassphrase) {
+  attach_volume(true, "vhost-user");
+  object_["volumes"][0]["encryption"] = {{"format", "luks1"}, {"passphrase", "secret words"}};
+  settle();
+  EXPECT_EQ(target_.served["v"]["encryption"]["passphrase"], "secret words");
+  EXPECT_EQ(target_.served["v"]["encryption"]["format"], "luks1");
+  EXPECT_TRUE(hypervisor_.secrets.empty());
+}
+
 TEST_F(InstanceReconcilerTest, AVolumeByQemusDriverNeedsNoHanokStorage) {
   target_.answers = false;
   attach_volume(true);

@@ -35,8 +35,8 @@ class VolumeTest : public ::testing::Test {
     database = std::move(store::open_database(":memory:",
                                               {bus::bus_module(), image::image_module(), volume_module()}))
                    .value();
-    api = std::make_unique<ApiCaller>(volume_service(*database, clock, asker));
-    for (auto& kind : volume_kinds()) kinds.emplace(kind.name, kind);
+    api = std::make_unique<ApiCaller>(volume_service(*database, clock, asker, keys));
+    for (auto& kind : volume_kinds()) kinds.emplace(kind.name, with_keys(kind, keys));
     api->be("p1");
   }
 
@@ -91,6 +91,7 @@ class VolumeTest : public ::testing::Test {
   }
 
   ManualClock clock;
+  Keys keys{"the master key of this test"};
   storage::MemoryStore blocks;
   NoConverter converter;
   agent::VolumeReconciler reconciler{blocks, converter};

@@ -24,8 +24,8 @@ class MoveTest : public VolumeTest {
     });
     api->be("p1", true);
     for (const auto& [name, pool] : {std::pair{"second", "volumes-2"}, std::pair{"nowhere", "volumes-9"}}) {
-      api->post("/v3/p1/types",
-                {{"volume_type", {{"name", name}, {"extra_specs", {{"pool_name", pool}}}}}}, 200);
+      api->post("/v3/p1/types", {{"volume_type", {{"name", name}, {"extra_specs", {{"pool_name", pool}}}}}},
+                200);
     }
   }
   // What the agent does in the background.

@@ -20,6 +20,11 @@ TEST(MemoryStore, MovesBetweenPools) {
   test_moves(store, "t");
 }
 
+TEST(MemoryStore, Encrypts) {
+  MemoryStore store;
+  test_encryption(store, "t");
+}
+
 TEST(MemoryStore, RollsBack) {
   MemoryStore store;
   test_rollback(store, "t");

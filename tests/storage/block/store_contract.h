@@ -141,6 +141,50 @@ inline void test_moves(BlockStore& store, const std::string& tag) {
   EXPECT_OK(store.remove(child));
 }
 
+inline void test_encryption(BlockStore& store, const std::string& tag) {
+  for (const std::string format : {"luks1", "luks2"}) {
+    SCOPED_TRACE(format);
+    const ImageRef image{"volumes", tag + "-" + format};
+    const ImageRef child{"volumes", image.name + "-child"};
+    const Encryption encryption{format, "aes-256", "the right words"};
+    const std::uint64_t header = header_bytes(format);
+    ASSERT_OK(store.create(image, header + 8 * kMib));
+    ASSERT_OK(store.encrypt(image, encryption));
+    EXPECT_EQ(read_text(store, image, 0, 4), "LUKS");
+    EXPECT_EQ(store.info(image)->size_bytes, header + 8 * kMib);
+    const std::string block(4096, 'm');
+    {
+      auto view = store.open_plain(image, encryption);
+      ASSERT_OK(view);
+      EXPECT_EQ((*view)->size_bytes(), 8 * kMib);
+      EXPECT_OK((*view)->write(kMib, block.data(), block.size()));
+      EXPECT_OK((*view)->flush());
+    }
+    EXPECT_EQ(read_text(store, image, header + kMib, 8).find('m'), std::string::npos) << "in the clear";
+    const auto plain_text = [&](const ImageRef& from) {
+      auto view = store.open_plain(from, encryption);
+      EXPECT_OK(view);
+      std::string out(block.size(), '?');
+      if (view.ok()) EXPECT_OK((*view)->read(kMib, out.data(), out.size()));
+      return out;
+    };
+    EXPECT_EQ(plain_text(image), block);
+    EXPECT_EQ(code_of(store.open_plain(image, {format, "", "other words"})), ErrorCode::kForbidden);
+    ASSERT_OK(store.create_snapshot({image, "s"}));
+    ASSERT_OK(store.clone({image, "s"}, child));
+    ASSERT_OK(store.resize(child, header + 12 * kMib));
+    EXPECT_EQ(plain_text(child), block);
+    EXPECT_EQ((*store.open_plain(child, encryption))->size_bytes(), 12 * kMib);
+    EXPECT_OK(store.remove(child));
+    EXPECT_OK(store.remove(image));
+  }
+  const ImageRef odd{"volumes", tag + "-odd"};
+  ASSERT_OK(store.create(odd, 64 * kMib));
+  EXPECT_EQ(code_of(store.encrypt(odd, {"rot13", "", "x"})), ErrorCode::kBadRequest);
+  EXPECT_FALSE(store.open_plain(odd, {"luks1", "", "x"}).ok());
+  EXPECT_OK(store.remove(odd));
+}
+
 inline void test_rollback(BlockStore& store, const std::string& tag) {
   const ImageRef image{"volumes", tag + "-rollback"};
   ASSERT_OK(store.create(image, 4 * kMib));

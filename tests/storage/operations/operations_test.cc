@@ -96,6 +96,76 @@ TEST(RevertVolume, TakesTheBytesBackAndKeepsTheSize) {
   EXPECT_EQ(code_of(revert_volume(store, {kParent, "none"}, 4)), ErrorCode::kNotFound);
 }
 
+const Encryption kEncryption{"luks1", "aes-256", "secret words"};
+
+std::string plain_text(BlockStore& store, const ImageRef& image) {
+  auto view = store.open_plain(image, kEncryption);
+  EXPECT_OK(view);
+  std::string out(4, '?');
+  if (view.ok()) EXPECT_OK((*view)->read(0, out.data(), out.size()));
+  return out;
+}
+
+TEST(EncryptedVolume, IsEmptyOrHasTheImagesBytesAndNothingIsLeftInTheClear) {
+  const VolumeSource raw{VolumeSource::Type::kImage, kImage, "snap", "raw"};
+  const VolumeSource qcow2{VolumeSource::Type::kImage, kImage, "snap", "qcow2"};
+  const std::pair<VolumeSource, std::string> cases[] = {
+      {{}, std::string(4, '\0')}, {raw, "base"}, {qcow2, "disk"}};
+  for (const auto& one : cases) {
+    const VolumeSource& source = one.first;
+    break_off_everywhere(
+        source.format == "qcow2" ? qcow2_header(false) : "base",
+        [&](BlockStore& store) {
+          FakeConverter converter(store);
+          return create_encrypted_volume(store, converter, kVolume, 4 * kMib, source, kEncryption);
+        },
+        [&](BlockStore& store) {
+          EXPECT_EQ(store.info(kVolume)->size_bytes, 8 * kMib);
+          EXPECT_EQ(plain_text(store, kVolume), one.second);
+          EXPECT_EQ(read_text(store, kVolume, 0, 4), "LUKS");
+          EXPECT_EQ(store.list("volumes")->size(), 2U);  // it and the parent of other tests
+          EXPECT_FALSE(store.info(kVolume)->parent.has_value());
+        });
+  }
+}
+
+TEST(EncryptedVolume, IsNotMadeFromWhatIsInTheClear) {
+  MemoryStore store;
+  prepare(store);
+  FakeConverter converter(store);
+  for (const auto type :
+       {VolumeSource::Type::kSnapshot, VolumeSource::Type::kVolume, VolumeSource::Type::kManaged}) {
+    const VolumeSource source{type, kParent, "s1", ""};
+    EXPECT_EQ(code_of(create_encrypted_volume(store, converter, kVolume, kMib, source, kEncryption)),
+              ErrorCode::kBadRequest);
+  }
+  EXPECT_FALSE(has(store, kVolume));
+}
+
+TEST(EncryptedVolume, IsUploadedInTheClearAndAllThatWasLeftGoesWithIt) {
+  const ImageRef target{"images", "new"};
+  break_off_everywhere(
+      "base",
+      [&](BlockStore& store) -> Status {
+        FakeConverter converter(store);
+        const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "raw"};
+        HANOK_CHECK(create_encrypted_volume(store, converter, kVolume, 4 * kMib, source, kEncryption));
+        HANOK_TRY(bytes, upload_encrypted(store, kVolume, target, kEncryption));
+        EXPECT_EQ(bytes, 4 * kMib);
+        return {};
+      },
+      [&](BlockStore& store) {
+        EXPECT_EQ(read_text(store, target, 0, 4), "base");
+        EXPECT_EQ(store.info(target)->snapshots, std::vector<std::string>{"snap"});
+        EXPECT_TRUE(store.info(kVolume)->snapshots.empty());
+        EXPECT_EQ(store.list("images")->size(), 2U);
+      });
+  MemoryStore store;
+  ASSERT_OK(store.create(partial_image(kVolume), 1));
+  ASSERT_OK(drop_encrypted_parts(store, kVolume));
+  EXPECT_TRUE(store.list("volumes")->empty());
+}
+
 TEST(MoveVolume, IsUsedInTheNewPoolAndThenLeavesTheOldOne) {
   const ImageRef moved{"volumes-2", kParent.name};
   break_off_everywhere(

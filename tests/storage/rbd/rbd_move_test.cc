@@ -1,5 +1,5 @@
-// Moves between pools on a real cluster: also from each state that a death within RBD's own calls leaves, which are
-// made here by hand.
+// Moves between pools on a real cluster: also from each state that a death within RBD's own calls leaves,
+// which are made here by hand.
 #include <cstdlib>
 #include <map>
 #include <rbd/librbd.hpp>
@@ -12,7 +12,7 @@
 namespace hanok::storage {
 namespace {
 
-constexpr char kFromMigration = 2;        // as the trash says where an entry comes from
+constexpr char kFromMigration = 2;          // as the trash says where an entry comes from
 constexpr std::size_t kSourceAt_bytes = 6;  // in the entry, after its version and length
 
 class RbdMove : public ::testing::Test {

@@ -45,6 +45,10 @@ TEST_F(RbdStore, ClonesOutliveTheirParents) {
   test_clones_outlive_parents(*store_, tag_);
 }
 
+TEST_F(RbdStore, Encrypts) {
+  test_encryption(*store_, tag_);
+}
+
 TEST_F(RbdStore, RollsBack) {
   test_rollback(*store_, tag_);
 }
@@ -114,6 +118,31 @@ TEST_F(RbdStore, LimitsHoldAtOnceForWhoeverHasTheImageOpen) {
   EXPECT_OK(store_->set_limits(image, {}));
   EXPECT_OK(store_->set_limits(image, {}));
   EXPECT_EQ(code_of(store_->set_limits({"volumes", tag_ + "-none"}, {})), ErrorCode::kNotFound);
+  EXPECT_OK(store_->remove(image));
+}
+
+// 20 writes a second: 60 take at least two.
+TEST_F(RbdStore, LimitsHoldForEncryptedImages) {
+  const ImageRef image{"volumes", tag_ + "-encrypted-limited"};
+  const Encryption encryption{"luks2", "aes-256", "right words"};
+  ASSERT_OK(store_->create(image, 64 * kMib));
+  ASSERT_OK(store_->encrypt(image, encryption));
+  const auto seconds_of = [&](int writes) {
+    auto view = store_->open_plain(image, encryption);
+    EXPECT_OK(view);
+    const std::string block(4096, 'b');
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < writes && view.ok(); ++i)
+      EXPECT_OK((*view)->write(i * 8192ULL, block.data(), block.size()));
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  ASSERT_OK(store_->set_limits(image, {{"iops", {20, 0}}}));
+  const double limited = seconds_of(60);
+  ASSERT_OK(store_->set_limits(image, {}));
+  const double free = seconds_of(60);
+  std::printf("60 encrypted writes: %.2f s at 20/s, %.2f s without a limit\n", limited, free);
+  EXPECT_GT(limited, 2.0);
+  EXPECT_LT(free, limited);
   EXPECT_OK(store_->remove(image));
 }
 

@@ -7,6 +7,7 @@
 #include "storage/target/guest_memory.h"
 #include "storage/target/histogram.h"
 #include "storage/target/osd_times.h"
+#include "storage/target/target.h"
 #include "storage/target/throttle.h"
 
 namespace hanok::storage::target {
@@ -62,6 +63,24 @@ TEST(Histogram, QuantilesAreWithinAnEighth) {
   for (std::uint64_t us = 1; us <= 1000; ++us) histogram.add(us * 1000);
   EXPECT_NEAR(static_cast<double>(histogram.quantile_us(0.5)), 500, 63);
   EXPECT_NEAR(static_cast<double>(histogram.quantile_us(0.99)), 990, 124);
+}
+
+TEST(VolumeSpec, APassphraseIsTakenAndNotShown) {
+  Json json = {{"pool", "p"},
+               {"image", "i"},
+               {"socket", "/s"},
+               {"encryption", {{"format", "luks2"}, {"passphrase", "secret words"}}}};
+  const auto spec = volume_spec(json);
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->encryption, "luks2");
+  EXPECT_EQ(spec->passphrase, "secret words");
+  EXPECT_EQ(to_json(*spec)["encrypted"], true);
+  EXPECT_EQ(dump_json(to_json(*spec)).find("secret words"), std::string::npos);
+  for (const auto& [field, value] : {std::pair{"format", "rot13"}, std::pair{"passphrase", ""}}) {
+    Json odd = json;
+    odd["encryption"][field] = value;
+    EXPECT_EQ(volume_spec(odd).error().code, ErrorCode::kBadRequest);
+  }
 }
 
 TEST(Throttle, HoldsTheRateOverASecond) {
