@@ -246,6 +246,14 @@ Status check_not_moving(store::Tx& tx, const std::string& volume_id) {
   return bad_request(fmt::format("Invalid volume: Volume {} is being moved to another pool.", volume_id));
 }
 
+Status check_moved(store::Tx& tx, const std::string& volume_id) {
+  HANOK_CHECK(check_not_moving(tx, volume_id));
+  HANOK_TRY(volume, get_volume(tx, volume_id));
+  if (!volume || volume->moved_from.empty()) return {};
+  return bad_request(
+      fmt::format("Invalid volume: Volume {} is still being copied to another pool.", volume_id));
+}
+
 Result<std::string> resting_status(store::Tx& tx, const std::string& volume_id) {
   HANOK_TRY(row,
             tx.query_one("SELECT COUNT(*) AS n FROM volume_attachments WHERE volume_id = ?", {volume_id}));
@@ -257,7 +265,9 @@ Status begin_delete(store::Tx& tx, Volume& volume, std::int64_t now_us) {
   for (const auto& row : rows) {
     Snapshot snapshot = snapshot_from(row);
     snapshot.status = "deleting";
-    snapshot.deadline_us = now_us + kDeleteSeconds * kSecond_us;
+    // Those of an image that moves go with it, after the move (check_moved).
+    const bool moves = !volume.moved_from.empty() || !volume.target_pool.empty();
+    snapshot.deadline_us = moves ? 0 : now_us + kDeleteSeconds * kSecond_us;
     HANOK_CHECK(save_snapshot(tx, snapshot, now_us));
   }
   volume.flattening = false;

@@ -76,6 +76,9 @@ void begin(Volume& volume, const std::string& status, std::int64_t seconds, std:
 void settle(Volume& volume, const std::string& status);
 // kBadRequest while its image is between two pools, where nothing finds it.
 [[nodiscard]] Status check_not_moving(store::Tx& tx, const std::string& volume_id);
+// And until all of it is copied: librbd 16.2 aborts when it copies an image that has lost a snapshot
+// meanwhile.
+[[nodiscard]] Status check_moved(store::Tx& tx, const std::string& volume_id);
 // available, or in-use while attachments are left.
 [[nodiscard]] Result<std::string> resting_status(store::Tx& tx, const std::string& volume_id);
 // Marks for deletion; the agent does it. Snapshots go with it.

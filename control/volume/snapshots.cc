@@ -18,7 +18,7 @@ Result<Snapshot> requested_snapshot(store::Tx& tx, const http::Request& request)
 }
 
 Status start_delete(store::Tx& tx, Snapshot& snapshot, std::int64_t now_us) {
-  HANOK_CHECK(check_not_moving(tx, snapshot.volume_id));
+  HANOK_CHECK(check_moved(tx, snapshot.volume_id));
   snapshot.status = "deleting";
   snapshot.last_error.reset();
   snapshot.deadline_us = now_us + kSnapshotDeleteSeconds * kSecond_us;

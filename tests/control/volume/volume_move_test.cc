@@ -80,6 +80,7 @@ TEST_F(MoveTest, ARetypeMovesTheImageAndTheVolumeIsUsedBeforeAllIsCopied) {
   EXPECT_EQ(show(id)["hanok:work"], (Json{{"task", "move"}, {"percent", 0}}));
   retype(id, "rbd", "on-demand", 400);  // not before it is done
   action(id, "os-unmanage", nullptr, 400);
+  api->remove("/v3/snapshots/" + snapshot_id, 400);  // nor a snapshot that is still to be copied
   observe("volume_work", id, {{"task", "copy"}, {"state", "working"}, {"progress", 40}});
   EXPECT_EQ(show(id)["hanok:work"]["percent"], 40);
   EXPECT_EQ(work_on(id)["state"], "done");
@@ -147,6 +148,20 @@ TEST_F(MoveTest, ADeleteDoesNotWaitForTheCopyToBeAskedFor) {
   api->remove("/v3/p1/volumes/" + id, 202);
   EXPECT_TRUE(render("volume_work", id).is_null());
   EXPECT_EQ(work("volume", id)["state"], "deleted");
+  EXPECT_TRUE(blocks.list("volumes-2")->empty());
+}
+
+// librbd would abort if they went before the copy had ended.
+TEST_F(MoveTest, SnapshotsOfAVolumeThatMovesGoWithItsImage) {
+  const std::string id = ready();
+  const std::string snapshot_id = snapshot(id);
+  work("snapshot", snapshot_id);
+  retype(id, "second", "on-demand");
+  work("volume", id);
+  api->remove("/v3/p1/volumes/" + id + "?cascade=true", 202);
+  EXPECT_TRUE(render("snapshot", snapshot_id).is_null());
+  EXPECT_EQ(work("volume", id)["state"], "deleted");
+  api->get("/v3/snapshots/" + snapshot_id, 404);
   EXPECT_TRUE(blocks.list("volumes-2")->empty());
 }
 
