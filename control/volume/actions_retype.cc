@@ -27,6 +27,17 @@ Status check_quiet(store::Tx& tx, const Volume& volume) {
     return cannot_move(volume,
                        fmt::format("snapshot {} is {}", snapshot->text("id"), snapshot->text("status")));
   }
+  // RBD moves no image that has hidden snapshots.
+  HANOK_TRY(clone,
+            tx.query_one("SELECT id FROM volumes WHERE json_extract(source, '$.image') = ? AND"
+                         " (json_extract(source, '$.type') = 'volume' OR NOT EXISTS (SELECT 1 FROM"
+                         " snapshots s WHERE 'snapshot-' || s.id = json_extract(source, '$.snapshot')))",
+                         {rbd_image_of(volume.id)}));
+  if (clone) {
+    return cannot_move(
+        volume,
+        fmt::format("volume {} is a clone of it without a snapshot: flatten that first", clone->text("id")));
+  }
   HANOK_TRY(child, tx.query_one("SELECT id FROM volumes WHERE status = 'creating' AND"
                                 " json_extract(source, '$.image') = ?",
                                 {rbd_image_of(volume.id)}));

@@ -27,6 +27,8 @@ Answer revert(Action& action) {
     return conflict(fmt::format("Can't revert volume {}, since its status is not available, but {}.",
                                 volume.id, volume.status));
   }
+  // What is copied later would overwrite what the revert brought back.
+  HANOK_CHECK(check_moved(action.tx, volume.id));
   if (snapshot.status != "available") {
     return conflict(fmt::format("Can't revert volume {} to snapshot {}, which is {}.", volume.id, snapshot.id,
                                 snapshot.status));

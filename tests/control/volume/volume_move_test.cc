@@ -102,6 +102,10 @@ TEST_F(MoveTest, WhatCannotMoveIsRefusedAndStays) {
   retype(id, "nowhere", "on-demand", 400);
   const std::string child = create({{"source_volid", id}});
   retype(id, "second", "on-demand", 400);  // it is being cloned
+  write([&](store::Tx& tx) {
+    return tx.execute("UPDATE volumes SET status = 'available' WHERE id = ?", {child});
+  });
+  retype(id, "second", "on-demand", 400);  // and the clone leans on a snapshot that nobody sees
   api->remove("/v3/p1/volumes/" + child + "?force=true", 202);
   work("volume", child);
   const std::string snapshot_id = snapshot(id);
