@@ -27,7 +27,13 @@ Status check_quiet(store::Tx& tx, const Volume& volume) {
     return cannot_move(volume,
                        fmt::format("snapshot {} is {}", snapshot->text("id"), snapshot->text("status")));
   }
-  // RBD moves no image that has hidden snapshots.
+  // RBD moves no image that has hidden snapshots or leans on one.
+  const std::string type = volume.source.value("type", "none");
+  HANOK_TRY(leans_on, tx.query_one("SELECT id FROM snapshots WHERE 'snapshot-' || id = ?",
+                                   {volume.source.value("snapshot", "")}));
+  if (type == "volume" || (type == "snapshot" && !leans_on)) {
+    return cannot_move(volume, "it is a clone whose snapshot is no more: flatten it first");
+  }
   HANOK_TRY(clone,
             tx.query_one("SELECT id FROM volumes WHERE json_extract(source, '$.image') = ? AND"
                          " (json_extract(source, '$.type') = 'volume' OR NOT EXISTS (SELECT 1 FROM"

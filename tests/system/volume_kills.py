@@ -198,7 +198,7 @@ def revert(world):
 
 def retype(world):
     """To another pool, with a snapshot and a clone."""
-    volume = world.data()
+    volume = world.volume(imageRef=world.image("cirros"))
     world.volume(snapshot_id=world.snapshot(volume))
     return act(world, volume, "os-retype", new_type=TAG, migration_policy="on-demand")
 

@@ -106,6 +106,7 @@ TEST_F(MoveTest, WhatCannotMoveIsRefusedAndStays) {
     return tx.execute("UPDATE volumes SET status = 'available' WHERE id = ?", {child});
   });
   retype(id, "second", "on-demand", 400);  // and the clone leans on a snapshot that nobody sees
+  retype(child, "second", "on-demand", 400);  // which cannot move either
   api->remove("/v3/p1/volumes/" + child + "?force=true", 202);
   work("volume", child);
   const std::string snapshot_id = snapshot(id);
