@@ -54,8 +54,8 @@ Status MemoryStore::encrypt(const ImageRef& image, const Encryption& encryption)
   const std::uint64_t needed = header_bytes(encryption.format);
   if (needed == 0 || needed > found->bytes.size()) return bad_request("The image cannot be encrypted.");
   const std::string header = header_of(encryption);
-  std::fill(found->bytes.begin(), found->bytes.end(), '\0');
-  found->bytes.replace(0, header.size(), header);
+  found->bytes.clear();
+  found->bytes.write(0, header.data(), header.size());
   return {};
 }
 

@@ -14,7 +14,7 @@ class MemoryWriter final : public ImageWriter {
     const std::lock_guard lock(store_.mutex_);
     HANOK_CHECK(store_.enter());
     HANOK_TRY(image, store_.find_image(image_));
-    image->bytes.append(data, length);
+    image->bytes.write(image->bytes.size(), data, length);
     return {};
   }
   Status finish() override {
@@ -92,7 +92,7 @@ Status MemoryStore::clone(const SnapshotRef& parent, const ImageRef& child) {
   HANOK_TRY(from, find_image(parent.image));
   const auto snapshot = from->snapshots.find(parent.snapshot);
   if (snapshot == from->snapshots.end()) return not_found("There is no snapshot " + parent.snapshot + ".");
-  const std::string bytes = snapshot->second;
+  const SparseBytes bytes = snapshot->second;
   const Limits limits = from->limits;
   HANOK_TRY(made, new_image(child));
   made->bytes = bytes;
@@ -212,8 +212,7 @@ Result<std::size_t> MemoryStore::read(const ImageRef& image, std::uint64_t offse
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());
   HANOK_TRY(found, find_image(image));
-  if (offset >= found->bytes.size()) return std::size_t{0};
-  return found->bytes.copy(out, length, offset);
+  return found->bytes.read(offset, out, length);
 }
 
 Status MemoryStore::write(const ImageRef& image, std::uint64_t offset, const char* data, std::size_t length) {
@@ -222,7 +221,7 @@ Status MemoryStore::write(const ImageRef& image, std::uint64_t offset, const cha
   HANOK_TRY(found, find_image(image));
   if (offset + length > found->bytes.size())
     return bad_request("The write goes beyond the end of the image.");
-  std::copy_n(data, length, found->bytes.begin() + static_cast<std::ptrdiff_t>(offset));
+  found->bytes.write(offset, data, length);
   return {};
 }
 
@@ -231,11 +230,10 @@ Result<std::vector<Extent>> MemoryStore::allocated(const ImageRef& image) {
   HANOK_CHECK(enter());
   HANOK_TRY(found, find_image(image));
   std::vector<Extent> out;
-  constexpr std::size_t kBlock_bytes = 4096;
-  for (std::size_t at = 0; at < found->bytes.size(); at += kBlock_bytes) {
-    const auto block = std::string_view(found->bytes).substr(at, kBlock_bytes);
-    if (block.find_first_not_of('\0') != std::string_view::npos) out.push_back({at, block.size()});
-  }
+  const std::uint64_t end = found->bytes.size();
+  found->bytes.for_blocks([&](std::uint64_t offset) {
+    out.push_back({offset, std::min(SparseBytes::kBlock_bytes, end - offset)});
+  });
   return out;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
-// The memory twin of RBD, for tests: images and snapshots as strings, with faults on demand.
+// The memory twin of RBD, for tests: images and snapshots as sparse bytes, with faults on demand.
 
 #include <map>
 #include <mutex>
 #include <string>
 
 #include "storage/block/block_store.h"
+#include "storage/block/sparse_bytes.h"
 
 namespace hanok::storage {
 
@@ -59,9 +60,9 @@ class MemoryStore final : public BlockStore {
  private:
   friend class MemoryWriter;
   struct Image {
-    std::string bytes;
+    SparseBytes bytes;
     std::optional<SnapshotRef> parent;
-    std::map<std::string, std::string> snapshots;
+    std::map<std::string, SparseBytes> snapshots;
     Limits limits;
   };
   struct Move {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/block/block_store.h"
+
 namespace hanok::agent {
 namespace {
 
