@@ -31,7 +31,7 @@ class MillionFlows : public TestBed {
     options.flow_capacity = kRecords;
     options.sessions_per_port = kRecords;
     options.hash_seed = 7;
-    engine = std::make_unique<Engine>(pool, options);
+    engine = std::make_unique<Engines>(pool, options, 1);
     engine->set_tables(tables);
   }
 
