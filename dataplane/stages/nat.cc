@@ -135,8 +135,20 @@ bool came_as_it_is(const Context& context, const Router& router) {
   return match && !match->local_started;
 }
 
+// It turns back to a guest of this router (RFC 4787, REQ-9). The answer must come by here to be translated
+// back, and would go straight to an inside address: the guest's own host routes it.
+bool is_hairpin(Context& context, const Router& router) {
+  const TablesData& tables = context.tables;
+  const Handle handle = tables.floating_by_ip.get({router.gateway->network, context.ip_destination}, kNone);
+  const FloatingIp* floating = tables.floating_ips.at(handle);
+  if (floating == nullptr || !floating->state.router) return false;
+  context.depend(Kind::kFloatingIp, handle);
+  return tables.routers.named(*floating->state.router) == &router;
+}
+
 Verdict source_nat(Context& context, const Router& router) {
-  if (!router.state.gateway->snat || !first_v4(*router.gateway)) {
+  const bool translates = router.state.gateway->snat || is_hairpin(context, router);
+  if (!translates || !first_v4(*router.gateway)) {
     keep_as_it_is(context, router, true);
     return kNext;
   }

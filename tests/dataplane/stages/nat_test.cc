@@ -159,6 +159,43 @@ TEST_F(Nat, WhatCameToAnInsideAddressIsAnsweredFromIt) {
   EXPECT_EQ(engine->counters().flows_by_template.read(), 2U);
 }
 
+TEST_F(Nat, HairpinIsAnsweredPastAGatewayWithoutSourceNat) {
+  floating_ip("g", "b", "10.0.0.11", "203.0.113.21");
+  forward({{"tcp", 8022, "a", "10.0.0.10", 22}});
+  StateDocument change;
+  RouterState router = tables->data().routers.named("r")->state;
+  router.gateway->snat = false;
+  change.router["r"] = router;
+  apply(change);
+  struct {
+    const char* to;
+    std::uint16_t port, inside_port;
+    const char* guest;
+  } const ways[] = {{"203.0.113.21", 80, 80, "b"}, {"203.0.113.20", 8022, 22, "a"}};
+  for (const auto& way : ways) {
+    for (std::uint16_t source_port :
+         {30000, 30000, 30001}) {  // by the stages, by the record, another connection
+      Frame request = from_guest("10.1.0.10", way.to);
+      request.source_port = source_port;
+      request.destination_port = way.port;
+      const Bytes in = one(send("r", request), way.guest);
+      EXPECT_EQ(to_string(parsed(in).ip_source), "203.0.113.10");
+      EXPECT_EQ(parsed(in).destination_port, way.inside_port);
+      const Parsed back = parsed(one(send(way.guest, answer_to(in, kBlueMac)), "r"));
+      EXPECT_EQ(to_string(back.ip_source), way.to);
+      EXPECT_EQ(to_string(back.ip_destination), "10.1.0.10");
+      EXPECT_EQ(back.source_port, way.port);
+      EXPECT_EQ(back.destination_port, source_port);
+      const Parsed quoted = quotation(one(send(way.guest, error_about(in, kBlueMac)), "r"));
+      EXPECT_EQ(to_string(quoted.ip_source), "10.1.0.10");
+      EXPECT_EQ(to_string(quoted.ip_destination), way.to);
+    }
+  }
+  // Only that: to the outside it goes as it is.
+  EXPECT_EQ(to_string(parsed(one(send("r", from_guest("10.1.0.10", "9.9.9.9")), "ext")).ip_source),
+            "10.1.0.10");
+}
+
 TEST_F(Nat, ErrorInAHairpinQuotesWhatTheSenderSent) {
   floating_ip("f", "b", "10.0.0.11", "203.0.113.21");
   // By source NAT out, by the floating IP in: both ends differ.

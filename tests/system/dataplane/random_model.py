@@ -330,7 +330,8 @@ class Model:
             if sender and floating["port"] == sender and floating["fixed_ip"] == source:
                 packet.source, packet.translated = {floating["floating_ip"]}, True
                 return
-        if one["gateway"]["snat"]:
+        # Also a hairpin past a gateway without source NAT: its answer has to come by the gateway.
+        if one["gateway"]["snat"] or self.floating(packet.destination):
             packet.source = {ip for ip in self.addresses(one["gateway"]) if not is_ipv6(ip)}
             packet.keeps_port, packet.translated = False, True
 
