@@ -51,6 +51,13 @@ bool is_icmp(const Parsed& parsed) {
   return parsed.protocol == protocol::kIcmp || parsed.protocol == protocol::kIcmp6;
 }
 
+// Never an answer, whatever went the other way with the same identifier.
+bool asks(const Parsed& parsed) {
+  if (!parsed.is_icmp_query()) return false;
+  if (parsed.protocol == protocol::kIcmp6) return parsed.icmp_type == icmp6::kEcho;
+  return parsed.icmp_type == icmp::kEcho || parsed.icmp_type == icmp::kTimestamp;
+}
+
 // The tuple of this packet, taken as the first of its connection.
 Tuple tuple_of(const Context& context, bool egress) {
   const Parsed& parsed = context.parsed;
@@ -118,7 +125,7 @@ Verdict judge(Context& context, const Port& port, bool egress) {
   Context::ZoneUse use;
   use.key = connection_key(Zone::kPort, port.handle, context, parsed.protocol, egress);
   use.match = context.connections.find(use.key);
-  const bool answer = use.match && use.match->local_started != egress;
+  const bool answer = use.match && use.match->local_started != egress && !asks(parsed);
   use.answers = answer;
   use.local_starts = answer ? !egress : egress;
   if (!use.match && parsed.protocol == protocol::kTcp && parsed.l4_offset != 0) {

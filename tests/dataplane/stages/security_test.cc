@@ -127,6 +127,16 @@ TEST_F(Security, EchoIsAnsweredAndOtherIcmpRefused) {
   send("a", ping, {{"b security_group_ingress", 1}});
 }
 
+TEST_F(Security, EchoRequestIsNoAnswerToAnother) {
+  Frame frame = a_to_b(protocol::kIcmp, 0);
+  EXPECT_EQ(send("a", frame).size(), 1U);
+  Frame other_way = back(frame, 0);  // with the identifier that A has asked with
+  send("b", other_way, {{"a security_group_ingress", 1}});
+  other_way.icmp_type = icmp::kEchoReply;
+  EXPECT_EQ(send("b", other_way).size(), 1U);
+  EXPECT_EQ(send("a", frame).size(), 1U);
+}
+
 TEST_F(Security, RemovedRuleStopsAnEstablishedConnection) {
   const auto syn = a_to_b(protocol::kTcp, 80);
   send("a", syn);
