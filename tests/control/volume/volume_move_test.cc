@@ -105,7 +105,7 @@ TEST_F(MoveTest, WhatCannotMoveIsRefusedAndStays) {
   write([&](store::Tx& tx) {
     return tx.execute("UPDATE volumes SET status = 'available' WHERE id = ?", {child});
   });
-  retype(id, "second", "on-demand", 400);  // and the clone leans on a snapshot that nobody sees
+  retype(id, "second", "on-demand", 400);     // and the clone leans on a snapshot that nobody sees
   retype(child, "second", "on-demand", 400);  // which cannot move either
   api->remove("/v3/p1/volumes/" + child + "?force=true", 202);
   work("volume", child);
