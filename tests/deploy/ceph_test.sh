@@ -13,7 +13,11 @@ cleanup() {
 }
 
 hanok ceph up
-hanok ceph status
+# Ceph's manager makes a pool of its own some moments later.
+until hanok ceph status >"$work/status"; do
+  ((SECONDS < 90)) || fail "not healthy: $(cat "$work/status")"
+  sleep 0.5
+done
 expect "mode of the client's key" "$(stat -c %a "$state/ceph/ceph.client.hanok.keyring")" 600
 head -c 3000000 /dev/urandom >"$work/data"
 client import "$work/data" volumes/kept
