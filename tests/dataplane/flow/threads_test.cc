@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "dataplane/flow/fragment_table.h"
 #include "tests/dataplane/flow/test_bed.h"
 
 namespace hanok::dataplane::test {
