@@ -38,6 +38,8 @@ class Converter {
 // With all that an interrupted creation may have left.
 [[nodiscard]] Status delete_volume(BlockStore& store, const ImageRef& volume, const VolumeSource& source);
 [[nodiscard]] Status create_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
+// All of one instant (BlockStore::create_snapshots).
+[[nodiscard]] Status create_group_snapshot(BlockStore& store, const std::vector<SnapshotRef>& snapshots);
 [[nodiscard]] Status delete_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
 // A full copy in `image` with the snapshot "snap", as the image service keeps images. Gives its size.
 [[nodiscard]] Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume,

@@ -24,6 +24,8 @@ enum class OpenMode { kReadOnly, kReadWrite };
 [[nodiscard]] Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool);
 [[nodiscard]] Status flatten_image(Cluster& cluster, const ImageRef& image);  // no parent: nothing to do
 [[nodiscard]] Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot);
+// rbd_group.cc
+[[nodiscard]] Status create_snapshots_at_once(Cluster& cluster, const std::vector<SnapshotRef>& snapshots);
 // rbd_limits.cc
 [[nodiscard]] Status set_image_limits(Cluster& cluster, const ImageRef& image, const Limits& limits);
 [[nodiscard]] std::string display(const ImageRef& image);  // pool/name
