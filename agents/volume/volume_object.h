@@ -1,7 +1,9 @@
 #pragma once
-// Objects of kinds `volume`, `snapshot` and `backup` as the API sends them (docs/architecture.md).
+// Objects of kinds `volume`, `snapshot`, `group_snapshot` and `backup` as the API sends them
+// (docs/architecture.md).
 
 #include <string>
+#include <vector>
 
 #include "common/json.h"
 #include "storage/operations/backup.h"
@@ -25,6 +27,10 @@ struct SnapshotObject {
   storage::SnapshotRef snapshot;
   std::string request_id;
 };
+struct GroupSnapshotObject {
+  std::string task;  // create, delete
+  std::vector<storage::SnapshotRef> snapshots;
+};
 struct BackupObject {
   std::string task;  // create, restore, delete
   storage::BackupSpec spec;
@@ -33,5 +39,6 @@ struct BackupObject {
 [[nodiscard]] Result<BackupObject> parse_backup(const Json& object);
 [[nodiscard]] Result<VolumeObject> parse_volume(const Json& object);
 [[nodiscard]] Result<SnapshotObject> parse_snapshot(const Json& object);
+[[nodiscard]] Result<GroupSnapshotObject> parse_group_snapshot(const Json& object);
 
 }  // namespace hanok::agent

@@ -19,7 +19,7 @@ inline constexpr const char* kZone = "nova";
 struct Volume {
   std::string id, project_id, user_id, status, previous_status, zone = kZone, request_id;
   std::optional<std::string> name, description, type_id, image_id, snapshot_id, source_volid, upload_image_id,
-      last_error;
+      group_id, last_error;
   std::int64_t size_gib = 0, wanted_gib = 0;
   bool bootable = false, multiattach = false;
   Json metadata = Json::object(), image_metadata, source = {{"type", "none"}},
@@ -34,7 +34,7 @@ struct Attachment {
 };
 struct Snapshot {
   std::string id, volume_id, project_id, user_id, status, request_id;
-  std::optional<std::string> name, description, last_error;
+  std::optional<std::string> name, description, group_snapshot_id, last_error;
   std::int64_t size_gib = 0;
   Json metadata = Json::object();
   std::int64_t deadline_us = 0, created_us = 0;
