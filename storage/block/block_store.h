@@ -119,6 +119,10 @@ class BlockStore {
   // Some client has it open, or had when it died less than half a minute ago.
   [[nodiscard]] virtual Result<bool> in_use(const ImageRef& image) = 0;
   [[nodiscard]] virtual Status create_snapshot(const SnapshotRef& snapshot) = 0;
+  // Of several images as of one instant: no write is before it in one and after it in another, also of
+  // clients that have them open, which wait meanwhile. All or none; but a process that dies may leave some.
+  // kConflict: one exists, or a client does not lend its lock; kBadRequest: an image has no exclusive lock.
+  [[nodiscard]] virtual Status create_snapshots(const std::vector<SnapshotRef>& snapshots) = 0;
   [[nodiscard]] virtual Status remove_snapshot(const SnapshotRef& snapshot) = 0;
   // Bytes and size as they were; kNotFound when there is no such snapshot. Not for an image that is in use.
   [[nodiscard]] virtual Status rollback(const SnapshotRef& snapshot) = 0;

@@ -187,6 +187,22 @@ Status MemoryStore::create_snapshot(const SnapshotRef& snapshot) {
   return {};
 }
 
+Status MemoryStore::create_snapshots(const std::vector<SnapshotRef>& snapshots) {
+  const std::lock_guard lock(mutex_);
+  for (const SnapshotRef& snapshot : snapshots) {
+    HANOK_TRY(found, find_image(snapshot.image));
+    if (found->snapshots.contains(snapshot.snapshot)) {
+      return conflict("Snapshot " + snapshot.snapshot + " exists.");
+    }
+  }
+  for (const SnapshotRef& snapshot : snapshots) {
+    HANOK_CHECK(enter());
+    HANOK_TRY(found, find_image(snapshot.image));
+    found->snapshots.emplace(snapshot.snapshot, found->bytes);
+  }
+  return {};
+}
+
 Status MemoryStore::remove_snapshot(const SnapshotRef& snapshot) {
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());

@@ -37,6 +37,8 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] Result<ImageInfo> info(const ImageRef& image) override;
   [[nodiscard]] Result<bool> in_use(const ImageRef& image) override;  // by nobody
   [[nodiscard]] Status create_snapshot(const SnapshotRef& snapshot) override;
+  // Each image is a step that may fail: then those before it stay, as after a kill.
+  [[nodiscard]] Status create_snapshots(const std::vector<SnapshotRef>& snapshots) override;
   [[nodiscard]] Status remove_snapshot(const SnapshotRef& snapshot) override;
   [[nodiscard]] Status rollback(const SnapshotRef& snapshot) override;
   [[nodiscard]] Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,

@@ -131,6 +131,10 @@ class RbdStore final : public BlockStore {
                   "Snapshot " + snapshot.snapshot + " of " + display(snapshot.image));
   }
 
+  Status create_snapshots(const std::vector<SnapshotRef>& snapshots) override {
+    return create_snapshots_at_once(cluster_, snapshots);
+  }
+
   Status remove_snapshot(const SnapshotRef& snapshot) override {
     return remove_image_snapshot(cluster_, snapshot);
   }

@@ -1,7 +1,7 @@
 #pragma once
 // Reads that lie in one object of an image, by librados alone (decision 0011): most of what a small read
 // costs in this process are librbd's layers and threads. Only where the object is all that there is to a
-// read: no cache, no encryption, no limit of librbd's, default striping, the exclusive lock is ours. Whatever
+// read: no cache, no encryption, no limit of librbd's, default striping, nobody else writes. Whatever
 // librados does not answer with data (an object that is not there: a parent's, or zeroes; an error) librbd is
 // asked.
 
@@ -25,7 +25,7 @@ class ObjectReads {
   ObjectReads(const ObjectReads&) = delete;
   ObjectReads& operator=(const ObjectReads&) = delete;
 
-  // Of an open image whose lock is ours; all outlive this. An image that has something special stays
+  // Of an image that is open to write to it; all outlive this. An image that has something special stays
   // librbd's.
   [[nodiscard]] Status start(rados_t rados, rbd_image_t image);
   // The image's configuration or features may have changed. Blocks; on one thread.

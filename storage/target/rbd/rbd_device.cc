@@ -52,11 +52,13 @@ class RbdDevice final : public BlockDevice {
   [[nodiscard]] Status check_cluster() const;
   [[nodiscard]] Status take_lock();
   [[nodiscard]] Status decrypt();
+  void keep_lock();
   [[nodiscard]] Status watch_size();
   void follow();
   void look_at_size();
   [[nodiscard]] bool sample_osd_times();
   static void header_changed(void* self);
+  static void lock_taken(rbd_completion_t completion, void* self);
 
   const RbdDeviceOptions options_;
   rados_t rados_ = nullptr;
@@ -71,8 +73,9 @@ class RbdDevice final : public BlockDevice {
   std::function<void()> changed_;
   std::thread follower_;
   std::atomic<std::uint64_t> submitted_{0};
+  std::atomic<bool> taking_lock_{false};
   OsdTimes osd_times_;
-  std::unique_ptr<ObjectReads> reads_;  // null: the lock is not ours, or encrypted
+  std::unique_ptr<ObjectReads> reads_;  // null: read-only, or encrypted
 };
 
 RbdDevice::~RbdDevice() {
@@ -139,6 +142,9 @@ Status RbdDevice::open() {
   return watch_size();
 }
 
+// The lock is taken as any write takes it, here by one of no bytes: so librbd lends it to who asks for it,
+// and takes it back with the next write. A snapshot of several volumes at one instant asks for it.
+// rbd_lock_acquire() would make librbd refuse that, with an error for the other's writes.
 Status RbdDevice::take_lock() {
   std::uint64_t features = 0;
   if (const int code = rbd_get_features(image_, &features); code < 0) return error(code, "features");
@@ -146,9 +152,7 @@ Status RbdDevice::take_lock() {
     return conflict(options_.pool + "/" + options_.image + ": has no exclusive lock, which fencing needs");
   }
   HANOK_CHECK(fence(rados_, image_, options_.pool + "/" + options_.image, options_.owner_file));
-  if (const int code = rbd_lock_acquire(image_, RBD_LOCK_MODE_EXCLUSIVE); code < 0) {
-    return error(code, "the lock is not ours");
-  }
+  if (const int code = rbd_discard(image_, 0, 0); code < 0) return error(code, "the lock is not ours");
   return {};
 }
 
@@ -166,6 +170,24 @@ Status RbdDevice::decrypt() {
     code = rbd_encryption_load(image_, RBD_ENCRYPTION_FORMAT_LUKS2, &luks, sizeof(luks));
   }
   return code < 0 ? Status(error(code, "its encryption does not open")) : Status();
+}
+
+// A guest that writes nothing has its lock back too: nobody else may find the image free.
+void RbdDevice::keep_lock() {
+  int owner = 0;
+  if (rbd_is_exclusive_lock_owner(image_, &owner) < 0 || owner != 0 || taking_lock_.exchange(true)) return;
+  rbd_completion_t completion = nullptr;
+  if (rbd_aio_create_completion(this, lock_taken, &completion) < 0) {
+    taking_lock_ = false;
+  } else if (rbd_aio_discard(image_, 0, 0, completion) < 0) {
+    rbd_aio_release(completion);
+    taking_lock_ = false;
+  }
+}
+
+void RbdDevice::lock_taken(rbd_completion_t completion, void* self) {
+  rbd_aio_release(completion);
+  static_cast<RbdDevice*>(self)->taking_lock_ = false;
 }
 
 // librbd calls back on a thread that must not call librbd.
@@ -192,8 +214,8 @@ Status RbdDevice::watch_size() {
   return {};
 }
 
-// The size and the configuration when it is told that something changed, and what the client says of itself
-// every now and then: seldom while nothing is asked of the volume.
+// The size and the configuration when it is told that something changed; the lock, and what the client says
+// of itself, every now and then: seldom while nothing is asked of the volume.
 void RbdDevice::follow() {
   std::minstd_rand random(static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(this) >> 4U));
   std::uniform_int_distribution<int> pause_ms(kSample_ms / 2, kSample_ms * 3 / 2);
@@ -209,6 +231,7 @@ void RbdDevice::follow() {
       look_at_size();
       if (reads_) reads_->look();
     }
+    if (!options_.read_only) keep_lock();
     const std::uint64_t submitted = submitted_.load(std::memory_order_relaxed);
     const bool busy = sample_osd_times() || submitted != seen;
     seen = submitted;

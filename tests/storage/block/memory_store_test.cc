@@ -30,6 +30,11 @@ TEST(MemoryStore, RollsBack) {
   test_rollback(store, "t");
 }
 
+TEST(MemoryStore, TakesSnapshotsOfSeveralAtOnce) {
+  MemoryStore store;
+  test_group_snapshots(store, "t");
+}
+
 TEST(MemoryStore, WritesUploadsInSequence) {
   MemoryStore store;
   test_sequential_writer(store, "t");

@@ -204,6 +204,27 @@ inline void test_rollback(BlockStore& store, const std::string& tag) {
   EXPECT_OK(store.remove(image));
 }
 
+inline void test_group_snapshots(BlockStore& store, const std::string& tag) {
+  const ImageRef a{"volumes", tag + "-g1"}, b{"volumes", tag + "-g2"};
+  for (const ImageRef& image : {a, b}) {
+    ASSERT_OK(store.create(image, kMib));
+    ASSERT_OK(store.write(image, 0, "then", 4));
+  }
+  ASSERT_OK(store.create_snapshots({{a, "s"}, {b, "s"}}));
+  ASSERT_OK(store.write(b, 0, "now!", 4));
+  const ImageRef child{"volumes", tag + "-g3"};
+  ASSERT_OK(store.clone({b, "s"}, child));
+  EXPECT_EQ(read_text(store, child, 0, 4), "then");
+  // All or none.
+  ASSERT_OK(store.create_snapshot({b, "t"}));
+  EXPECT_EQ(code_of(store.create_snapshots({{a, "t"}, {b, "t"}})), ErrorCode::kConflict);
+  EXPECT_EQ(store.info(a)->snapshots, std::vector<std::string>{"s"});
+  EXPECT_EQ(code_of(store.create_snapshots({{a, "u"}, {{"volumes", tag + "-none"}, "u"}})),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(store.info(a)->snapshots, std::vector<std::string>{"s"});
+  for (const ImageRef& image : {child, a, b}) EXPECT_OK(store.remove(image));
+}
+
 inline void test_sequential_writer(BlockStore& store, const std::string& tag) {
   const ImageRef image{"images", tag + "-upload"};
   std::string bytes(9 * kMib + 777, '\0');

@@ -340,5 +340,24 @@ TEST(RunProgram, TellsWhatWentWrong) {
   EXPECT_EQ(code_of(run_program({"sleep", "60"}, 1)), ErrorCode::kTimeout);
 }
 
+// Part of an attempt that was cut off is of another instant.
+TEST(GroupSnapshot, IsTakenAnewAfterAnInterruption) {
+  const std::vector<SnapshotRef> both = {{kParent, "g"}, {kImage, "g"}};
+  for (int good = 0; good < kMoreThanAnyOperationTakes; ++good) {
+    MemoryStore store;
+    prepare(store);
+    store.fail_after(good);
+    const bool done = create_group_snapshot(store, both).ok();
+    store.heal();
+    SCOPED_TRACE("repeated after " + std::to_string(good) + " good steps");
+    ASSERT_OK(store.write(kParent, 0, "late", 4));
+    ASSERT_OK(create_group_snapshot(store, both));
+    ASSERT_OK(store.clone({kParent, "g"}, kVolume));
+    EXPECT_EQ(read_text(store, kVolume, 0, 4), "late");
+    if (done) return;
+  }
+  FAIL() << "the operation never gets through";
+}
+
 }  // namespace
 }  // namespace hanok::storage

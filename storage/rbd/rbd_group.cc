@@ -1,0 +1,223 @@
+// Snapshots of several images as of one instant, while others write to them. librbd 16.2 has snapshots of
+// groups, but makes no clones of them; so these are ordinary ones. For every image, in a thread of its own:
+//
+//   take   a write of no bytes gets the exclusive lock from whoever has it, who finishes its writes first
+//   ask    the snapshot is asked for; librbd asks all who watch for a quiesce, among them us, and waits
+//   hold   we have been asked and have the lock. librbd gives a lock away only when the requests that it runs
+//          have ended, and this one waits for our answer: nobody can write to the image any more
+//
+// When all are held, that is the instant: each is answered and makes its snapshot, and only then can its
+// lock go back. Who has lost the lock between `take` and `hold` refuses, which fails that request, and takes
+// it again.
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "storage/rbd/rbd_image.h"
+
+namespace hanok::storage {
+namespace {
+
+constexpr std::chrono::seconds kHoldAllWithin{20};  // guests wait meanwhile
+constexpr int kLockLost = -EAGAIN, kGivenUp = -ECANCELED;
+
+enum class Step { kTaking, kAsked, kHeld, kMaking, kDone };
+
+// What the threads of one snapshot share.
+struct Shared {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool decided = false;  // all were held and have been answered, or it was given up
+};
+
+class Member final : public librbd::QuiesceWatchCtx {
+ public:
+  Member(Shared& shared, SnapshotRef snapshot) : shared_(shared), snapshot_(std::move(snapshot)) {}
+
+  [[nodiscard]] Status open(Cluster& cluster);
+  void close();
+  void make();  // take, ask, hold and so on; returns with the outcome
+
+  // librbd asks one after the other, and once for each snapshot, also for those that others make.
+  void handle_quiesce() override;
+  void handle_unquiesce() override {}
+
+  // With the mutex held.
+  [[nodiscard]] Step step() const { return step_; }
+  void hold_or_refuse();
+  void answer(int code);
+
+  [[nodiscard]] int outcome() const { return outcome_; }
+  [[nodiscard]] const SnapshotRef& snapshot() const { return snapshot_; }
+
+ private:
+  Shared& shared_;
+  const SnapshotRef snapshot_;
+  std::unique_ptr<OpenImage> open_;
+  std::uint64_t watch_ = 0;
+  Step step_ = Step::kTaking;
+  bool unanswered_ = false;
+  int outcome_ = 0;
+};
+
+Status Member::open(Cluster& cluster) {
+  HANOK_TRY(open, open_image(cluster, snapshot_.image, OpenMode::kReadWrite));
+  std::uint64_t features = 0;
+  if (const int code = open->image.features(&features); code < 0) {
+    return rbd_error(code, "Features of " + display(snapshot_.image));
+  }
+  if ((features & RBD_FEATURE_EXCLUSIVE_LOCK) == 0) {
+    return bad_request("Image " + display(snapshot_.image) +
+                       " has no exclusive lock, which a snapshot together with others needs");
+  }
+  if (const int code = open->image.quiesce_watch(this, &watch_); code < 0) {
+    return rbd_error(code, "Watch of " + display(snapshot_.image));
+  }
+  open_ = std::move(open);
+  return {};
+}
+
+void Member::close() {
+  if (open_) static_cast<void>(open_->image.quiesce_unwatch(watch_));
+  open_.reset();
+}
+
+void Member::make() {
+  for (bool again = true; again;) {
+    int code = open_->image.discard(0, 0);
+    if (code >= 0) code = open_->image.snap_create(snapshot_.snapshot.c_str());
+    const std::lock_guard lock(shared_.mutex);
+    again = code == kLockLost && !shared_.decided;
+    outcome_ = code;
+    if (again) continue;
+    if (unanswered_) answer(0);  // another's
+    step_ = Step::kDone;
+  }
+  shared_.changed.notify_all();
+}
+
+// Asked when all is decided: too late for ours, and for another's when ours is done it is all the same.
+void Member::handle_quiesce() {
+  int code = 0;
+  {
+    const std::lock_guard lock(shared_.mutex);
+    if (step_ == Step::kTaking && !shared_.decided) {
+      step_ = Step::kAsked;
+      unanswered_ = true;
+      shared_.changed.notify_all();
+      return;
+    }
+    if (step_ != Step::kDone) code = kGivenUp;
+  }
+  open_->image.quiesce_complete(watch_, code);
+}
+
+void Member::answer(int code) {
+  step_ = code == kLockLost ? Step::kTaking : Step::kMaking;
+  unanswered_ = false;
+  open_->image.quiesce_complete(watch_, code);
+}
+
+void Member::hold_or_refuse() {
+  bool owner = false;
+  static_cast<void>(open_->image.is_exclusive_lock_owner(&owner));
+  if (owner) {
+    step_ = Step::kHeld;
+  } else {
+    answer(kLockLost);
+  }
+}
+
+using Members = std::vector<std::unique_ptr<Member>>;
+
+bool any_is(const Members& members, Step step) {
+  return std::any_of(members.begin(), members.end(), [&](const auto& one) { return one->step() == step; });
+}
+
+bool all_are(const Members& members, Step step) {
+  return std::all_of(members.begin(), members.end(), [&](const auto& one) { return one->step() == step; });
+}
+
+// Who is done before all are held has failed: then nobody goes on.
+void decide(Shared& shared, const Members& members) {
+  const auto deadline = std::chrono::steady_clock::now() + kHoldAllWithin;
+  std::unique_lock lock(shared.mutex);
+  bool in_time = true;
+  while (in_time && !any_is(members, Step::kDone) && !all_are(members, Step::kHeld)) {
+    in_time = shared.changed.wait_until(
+        lock, deadline, [&] { return any_is(members, Step::kAsked) || any_is(members, Step::kDone); });
+    for (const auto& member : members) {
+      if (member->step() == Step::kAsked) member->hold_or_refuse();
+    }
+  }
+  const int code = all_are(members, Step::kHeld) ? 0 : kGivenUp;
+  shared.decided = true;
+  for (const auto& member : members) {
+    if (member->step() == Step::kHeld) member->answer(code);
+  }
+}
+
+// Runs it for every member at once, and `meanwhile` beside them.
+template <typename Work, typename Meanwhile>
+void for_all(const Members& members, const Work& work, const Meanwhile& meanwhile) {
+  std::vector<std::thread> threads;
+  threads.reserve(members.size());
+  for (const auto& member : members) threads.emplace_back([&work, &member] { work(*member); });
+  meanwhile();
+  for (std::thread& thread : threads) thread.join();
+}
+
+Status open_all(Cluster& cluster, const Members& members) {
+  std::mutex mutex;
+  Status out;
+  const auto open = [&](Member& member) {
+    Status opened = member.open(cluster);
+    const std::lock_guard lock(mutex);
+    if (!opened.ok()) out = std::move(opened);
+  };
+  for_all(members, open, [] {});
+  return out;
+}
+
+Error error_of(const Member& member) {
+  const std::string what =
+      "Snapshot " + member.snapshot().snapshot + " of " + display(member.snapshot().image);
+  if (member.outcome() == -EROFS) return conflict(what + ": who has the image open keeps its lock");
+  return rbd_error(member.outcome(), what);
+}
+
+Status outcome_of_all(Cluster& cluster, const Members& members) {
+  const auto failed = [](const auto& one) { return one->outcome() < 0; };
+  if (std::none_of(members.begin(), members.end(), failed)) return {};
+  for (const auto& member : members) {
+    if (!failed(member)) static_cast<void>(remove_image_snapshot(cluster, member->snapshot()));
+  }
+  for (const auto& member : members) {
+    if (failed(member) && member->outcome() != kGivenUp && member->outcome() != kLockLost)
+      return error_of(*member);
+  }
+  return unavailable("The images of the group could not all be held at one instant");
+}
+
+}  // namespace
+
+Status create_snapshots_at_once(Cluster& cluster, const std::vector<SnapshotRef>& snapshots) {
+  Shared shared;
+  Members members;
+  for (const SnapshotRef& snapshot : snapshots) {
+    members.push_back(std::make_unique<Member>(shared, snapshot));
+  }
+  Status opened = open_all(cluster, members);
+  if (opened.ok()) {
+    for_all(
+        members, [](Member& member) { member.make(); }, [&] { decide(shared, members); });
+  }
+  for_all(
+      members, [](Member& member) { member.close(); }, [] {});
+  return opened.ok() ? outcome_of_all(cluster, members) : opened;
+}
+
+}  // namespace hanok::storage

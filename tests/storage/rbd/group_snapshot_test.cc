@@ -1,0 +1,214 @@
+// Snapshots of two images that another client writes to all the while: an increasing number, to the first and
+// then to the second, each write when the one before was answered. At any one instant the second has the
+// number of the first, or the one before it.
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <list>
+#include <rbd/librbd.hpp>
+#include <thread>
+
+#include "common/uuid.h"
+#include "storage/operations/operations.h"
+#include "storage/rbd/rbd_store.h"
+#include "tests/storage/block/store_contract.h"
+#include "tests/storage/rbd/model_disk.h"
+
+namespace hanok::storage {
+namespace {
+
+constexpr std::size_t kWrite_bytes = 512;
+
+std::string environment_or(const char* name, const std::string& otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : value;
+}
+
+// A client of its own.
+struct Peer {
+  librados::Rados rados;
+  librados::IoCtx io;
+  librbd::RBD rbd;
+  Status connect(const std::string& conf, const std::string& client) {
+    const bool up = rados.init(client.c_str()) == 0 && rados.conf_read_file(conf.c_str()) == 0 &&
+                    rados.connect() == 0 && rados.ioctx_create("volumes", io) == 0;
+    return up ? Status() : Status(unavailable("no connection"));
+  }
+};
+
+std::uint64_t number_of(librbd::Image& image) {
+  ceph::bufferlist bytes;
+  std::uint64_t out = 0;
+  EXPECT_EQ(image.read(0, sizeof(out), bytes), static_cast<ssize_t>(sizeof(out)));
+  std::memcpy(&out, bytes.c_str(), sizeof(out));
+  return out;
+}
+
+class GroupSnapshot : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    conf_ = environment_or("HANOK_TEST_CEPH_CONF",
+                           environment_or("HANOK_STATE", "/var/lib/hanok") + "/ceph/ceph.conf");
+    client_ = environment_or("HANOK_TEST_CEPH_CLIENT", "hanok");
+    store_ = open_rbd_store(conf_, client_);
+    for (const ImageRef& image : {first_, second_}) ASSERT_OK(store_->create(image, 4 * kMib));
+    ASSERT_OK(reader_.connect(conf_, client_));
+  }
+  void TearDown() override {
+    stop_writing();
+    for (const ImageRef& image : {first_, second_}) EXPECT_OK(store_->remove(image));
+  }
+
+  // The first image by librbd; the second too, or by a hanok-storage.
+  void start_writing(bool by_hanok_storage = false) {
+    writer_ = std::thread([this, by_hanok_storage] {
+      const Status written = write_numbers(by_hanok_storage);
+      if (!written.ok()) ADD_FAILURE() << "the writer: " << written.error().message;
+      stop_ = true;
+    });
+    wait_for_pairs(5);
+  }
+  void stop_writing() {
+    stop_ = true;
+    if (writer_.joinable()) writer_.join();
+  }
+  void wait_for_pairs(std::uint64_t least) {
+    while (pairs_ < least && !stop_) std::this_thread::yield();
+  }
+  Status write_numbers(bool by_hanok_storage) {
+    Peer peer;
+    HANOK_CHECK(peer.connect(conf_, client_));
+    const auto first = testing::librbd_disk(peer.io);
+    const auto second =
+        by_hanok_storage ? testing::virtio_disk(conf_, client_) : testing::librbd_disk(peer.io);
+    HANOK_CHECK(first->open(first_));
+    HANOK_CHECK(second->open(second_));
+    for (std::uint64_t number = 1; !stop_; ++number) {
+      std::string text(kWrite_bytes, '\0');
+      std::memcpy(text.data(), &number, sizeof(number));
+      HANOK_CHECK(first->write(0, text));
+      HANOK_CHECK(second->write(0, text));
+      pairs_ = number;
+    }
+    HANOK_CHECK(first->close());
+    return second->close();
+  }
+  void take_and_check(int count) {
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t before = pairs_;
+      const std::string name = "s" + std::to_string(i);
+      ASSERT_OK(create_group_snapshot(*store_, both(name)));
+      EXPECT_TRUE(of_one_instant(name)) << number_in(first_, name) << " and " << number_in(second_, name);
+      EXPECT_GE(number_in(second_, name), before) << "what was answered before is in it";
+      wait_for_pairs(before + 1);
+    }
+  }
+  std::uint64_t number_in(const ImageRef& image, const std::string& snapshot) {
+    librbd::Image open;
+    EXPECT_EQ(reader_.rbd.open_read_only(reader_.io, open, image.name.c_str(), snapshot.c_str()), 0);
+    return number_of(open);
+  }
+  bool of_one_instant(const std::string& snapshot) {
+    const std::uint64_t first = number_in(first_, snapshot), second = number_in(second_, snapshot);
+    return second <= first && first <= second + 1;
+  }
+  std::vector<SnapshotRef> both(const std::string& snapshot) const {
+    return {{first_, snapshot}, {second_, snapshot}};
+  }
+
+  std::string conf_, client_, tag_ = "test-" + new_uuid_hex().substr(0, 8);
+  ImageRef first_{"volumes", tag_ + "-1"}, second_{"volumes", tag_ + "-2"};
+  std::unique_ptr<BlockStore> store_;
+  Peer reader_;
+  std::thread writer_;
+  std::atomic<bool> stop_{false};
+  std::atomic<std::uint64_t> pairs_{0};
+};
+
+TEST_F(GroupSnapshot, DoesAsTheTwinDoes) {
+  test_group_snapshots(*store_, tag_);
+}
+
+TEST_F(GroupSnapshot, IsOfOneInstantUnderWrites) {
+  start_writing();
+  take_and_check(30);
+}
+
+TEST_F(GroupSnapshot, IsOfOneInstantUnderWritesByHanokStorage) {
+  start_writing(true);
+  take_and_check(30);
+}
+
+// Nobody may find the image free for more than a moment.
+TEST_F(GroupSnapshot, AGuestThatWritesNothingHasItsLockBack) {
+  const auto disk = testing::virtio_disk(conf_, client_);
+  ASSERT_OK(disk->open(second_));
+  ASSERT_OK(store_->create_snapshots(both("s")));
+  librbd::Image open;
+  ASSERT_EQ(reader_.rbd.open(reader_.io, open, second_.name.c_str(), nullptr), 0);
+  EXPECT_OK(testing::eventually([&]() -> Status {
+    rbd_lock_mode_t mode = RBD_LOCK_MODE_EXCLUSIVE;
+    std::list<std::string> owners;
+    open.lock_get_owners(&mode, &owners);
+    return owners.empty() ? Status(unavailable("nobody has the lock")) : Status();
+  }));
+  open.close();
+  EXPECT_OK(disk->close());
+}
+
+TEST_F(GroupSnapshot, OneAfterTheOtherWouldNotBe) {
+  start_writing();
+  int good = 0;
+  constexpr int kTries = 50;
+  for (int i = 0; i < kTries; ++i) {
+    const std::string name = "s" + std::to_string(i);
+    for (const SnapshotRef& snapshot : both(name)) ASSERT_OK(store_->create_snapshot(snapshot));
+    if (!of_one_instant(name)) return;
+    ++good;
+  }
+  EXPECT_LT(good, kTries) << "this writer cannot tell";
+}
+
+// librbd asks our watch for those too.
+TEST_F(GroupSnapshot, LivesBesideSnapshotsThatOthersMake) {
+  start_writing();
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    for (int i = 0; !done; ++i) {
+      const Status made = store_->create_snapshot({first_, "other" + std::to_string(i)});
+      EXPECT_TRUE(made.ok() || made.error().code == ErrorCode::kInternal) << made.error().message;
+    }
+  });
+  int made = 0;
+  for (int i = 0; i < 15; ++i) {
+    const std::string name = "s" + std::to_string(i);
+    const Status status = create_group_snapshot(*store_, both(name));
+    if (!status.ok()) {
+      EXPECT_EQ(status.error().code, ErrorCode::kUnavailable) << status.error().message;
+      continue;
+    }
+    ++made;
+    EXPECT_TRUE(of_one_instant(name));
+  }
+  done = true;
+  other.join();
+  EXPECT_GT(made, 0);
+}
+
+TEST_F(GroupSnapshot, IsRefusedWhereALockIsKeptOrAbsent) {
+  librbd::Image keeper;
+  ASSERT_EQ(reader_.rbd.open(reader_.io, keeper, second_.name.c_str()), 0);
+  ASSERT_EQ(keeper.lock_acquire(RBD_LOCK_MODE_EXCLUSIVE), 0);
+  EXPECT_EQ(code_of(store_->create_snapshots(both("kept"))), ErrorCode::kConflict);
+  EXPECT_TRUE(store_->info(first_)->snapshots.empty());
+  ASSERT_EQ(keeper.lock_release(), 0);
+  ASSERT_EQ(keeper.update_features(
+                RBD_FEATURE_FAST_DIFF | RBD_FEATURE_OBJECT_MAP | RBD_FEATURE_EXCLUSIVE_LOCK, false),
+            0);
+  ASSERT_EQ(keeper.close(), 0);
+  EXPECT_EQ(code_of(store_->create_snapshots(both("absent"))), ErrorCode::kBadRequest);
+  EXPECT_TRUE(store_->info(first_)->snapshots.empty());
+}
+
+}  // namespace
+}  // namespace hanok::storage
