@@ -147,4 +147,18 @@ Result<SnapshotObject> parse_snapshot(const Json& object) {
   return SnapshotObject{.task = task, .snapshot = {image, snapshot}, .request_id = request_id};
 }
 
+Result<GroupSnapshotObject> parse_group_snapshot(const Json& object) {
+  GroupSnapshotObject out;
+  HANOK_TRY(task, need_string(object, "task"));
+  HANOK_TRY(list, get_array(object, "snapshots"));
+  if (list == nullptr || list->empty()) return bad_request("group_snapshot: no snapshots");
+  for (const Json& item : *list) {
+    HANOK_TRY(image, parse_image(item, "image"));
+    HANOK_TRY(snapshot, need_string(item, "snapshot"));
+    out.snapshots.push_back({image, snapshot});
+  }
+  out.task = task;
+  return out;
+}
+
 }  // namespace hanok::agent

@@ -1,9 +1,10 @@
 #pragma once
-// Objects of kinds `volume`, `snapshot`, `volume_work` and `backup` as the API sends them
+// Objects of kinds `volume`, `snapshot`, `group_snapshot`, `volume_work` and `backup` as the API sends them
 // (docs/architecture.md).
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/json.h"
 #include "storage/operations/backup.h"
@@ -30,6 +31,10 @@ struct SnapshotObject {
   storage::SnapshotRef snapshot;
   std::string request_id;
 };
+struct GroupSnapshotObject {
+  std::string task;  // create, delete
+  std::vector<storage::SnapshotRef> snapshots;
+};
 struct BackupObject {
   std::string task;  // create, restore, delete
   storage::BackupSpec spec;
@@ -45,5 +50,6 @@ struct WorkObject {
 [[nodiscard]] Result<BackupObject> parse_backup(const Json& object);
 [[nodiscard]] Result<VolumeObject> parse_volume(const Json& object);
 [[nodiscard]] Result<SnapshotObject> parse_snapshot(const Json& object);
+[[nodiscard]] Result<GroupSnapshotObject> parse_group_snapshot(const Json& object);
 
 }  // namespace hanok::agent

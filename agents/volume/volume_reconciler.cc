@@ -97,8 +97,21 @@ Result<Json> VolumeReconciler::apply_snapshot(const Json& object) {
   return Json{{"task", snapshot.task}, {"state", "available"}};
 }
 
+Result<Json> VolumeReconciler::apply_group_snapshot(const Json& object) {
+  HANOK_TRY(group, parse_group_snapshot(object));
+  if (group.task == "delete") {
+    for (const auto& snapshot : group.snapshots) {
+      HANOK_CHECK(storage::delete_volume_snapshot(store_, snapshot));
+    }
+    return Json{{"task", group.task}, {"state", "deleted"}};
+  }
+  HANOK_CHECK(storage::create_group_snapshot(store_, group.snapshots));
+  return Json{{"task", group.task}, {"state", "available"}};
+}
+
 Result<Outcome> VolumeReconciler::apply(const Task& task) {
   if (!task.object.is_object()) return Outcome{};
+  if (task.kind == "group_snapshot") return outcome_of(task, apply_group_snapshot(task.object));
   return outcome_of(task, task.kind == "volume" ? apply_volume(task.object) : apply_snapshot(task.object));
 }
 

@@ -16,7 +16,9 @@ class VolumeReconciler final : public Reconciler {
   VolumeReconciler(storage::BlockStore& store, storage::Converter& converter)
       : store_(store), converter_(converter) {}
 
-  [[nodiscard]] std::vector<std::string> kinds() const override { return {"volume", "snapshot"}; }
+  [[nodiscard]] std::vector<std::string> kinds() const override {
+    return {"volume", "snapshot", "group_snapshot"};
+  }
   // What may still come right (the cluster does not answer, an image is open somewhere) is reported as
   // `retrying` with its cause and tried again; the API gives up at its deadline. What cannot come right is
   // reported as `error`.
@@ -30,6 +32,7 @@ class VolumeReconciler final : public Reconciler {
   [[nodiscard]] Result<Json> image(const storage::ImageRef& ref);
   [[nodiscard]] Result<Json> apply_volume(const Json& object);
   [[nodiscard]] Result<Json> apply_snapshot(const Json& object);
+  [[nodiscard]] Result<Json> apply_group_snapshot(const Json& object);
 
   storage::BlockStore& store_;
   storage::Converter& converter_;

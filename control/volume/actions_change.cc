@@ -4,6 +4,7 @@
 #include <array>
 
 #include "control/volume/action.h"
+#include "control/volume/group_record.h"
 #include "control/volume/quota.h"
 #include "control/volume/view.h"
 
@@ -94,6 +95,7 @@ Answer reset_status(Action& action) {
 }
 
 Answer force_delete(Action& action) {
+  HANOK_CHECK(check_not_grouped(action.tx, action.volume));
   action.volume.request_id = action.request.request_id;
   HANOK_CHECK(begin_delete(action.tx, action.volume, action.now_us));
   return http::accepted();

@@ -25,14 +25,6 @@ struct Wish {
   Json metadata = Json::object();
 };
 
-Result<std::optional<std::string>> get_uuid(const Json& body, const char* key) {
-  HANOK_TRY(id, get_string(body, key));
-  if (id && !is_uuid(*id)) {
-    return bad_request(fmt::format("Invalid input for field/attribute {}. It is not a 'uuid'.", key));
-  }
-  return id;
-}
-
 // What is given of zone and pool must be the one there is.
 Status check_place(const Json& body) {
   HANOK_TRY(zone, get_string(body, "availability_zone"));

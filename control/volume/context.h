@@ -125,6 +125,32 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer delete_backup(const Context& context, http::Request& request);
 [[nodiscard]] Answer restore_backup(const Context& context, http::Request& request);
 [[nodiscard]] Answer backup_action(const Context& context, http::Request& request);
+// group_types.cc
+[[nodiscard]] Answer list_group_types(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_group_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_group_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_group_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_group_type(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_group_specs(const Context& context, http::Request& request);
+[[nodiscard]] Answer add_group_specs(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_group_spec(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_group_spec(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_group_spec(const Context& context, http::Request& request);
+// groups.cc, groups_list.cc, groups_source.cc
+[[nodiscard]] Answer list_groups(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_groups_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_group(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_group(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_group_from_source(const Context& context, http::Request& request);
+[[nodiscard]] Answer update_group(const Context& context, http::Request& request);
+[[nodiscard]] Answer group_action(const Context& context, http::Request& request);
+// group_snapshots.cc
+[[nodiscard]] Answer list_group_snapshots(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_group_snapshots_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer show_group_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer create_group_snapshot_call(const Context& context, http::Request& request);
+[[nodiscard]] Answer delete_group_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer group_snapshot_action(const Context& context, http::Request& request);
 // messages.cc
 [[nodiscard]] Answer list_messages(const Context& context, http::Request& request);
 [[nodiscard]] Answer show_message(const Context& context, http::Request& request);

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/uuid.h"
 #include "control/image/image.h"
 #include "control/volume/encryption.h"
+#include "control/volume/group_record.h"
 #include "control/volume/quota.h"
 #include "control/volume/types.h"
 
@@ -166,6 +169,27 @@ Status choose_source(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
   return {};
 }
 
+// The group may be one that is being made with its volumes.
+Status join_group(store::Tx& tx, const CreateSpec& spec, Volume& volume) {
+  HANOK_TRY(row, tx.query_one("SELECT * FROM volume_groups WHERE id = ?", {*spec.group_id}));
+  if (!row || (row->text("project_id") != spec.project_id && !spec.is_admin)) {
+    return not_found(fmt::format("Group {} could not be found.", *spec.group_id), "GroupNotFound");
+  }
+  const Group group = group_from(*row);
+  if (group.project_id != spec.project_id)
+    return bad_request("Invalid input received: the group is of another project.");
+  if (group.status != "available" && !(group.status == "creating" && group.working))
+    return bad_request("Invalid group: Group status must be available, but current status is: " +
+                       group.status);
+  HANOK_TRY(types, types_of_group(tx, group.id));
+  if (!volume.type_id || std::find(types.begin(), types.end(), *volume.type_id) == types.end()) {
+    return bad_request(fmt::format(
+        "Invalid input received: The volume's type is not one of the types of group {}.", group.id));
+  }
+  volume.group_id = group.id;
+  return {};
+}
+
 }  // namespace
 
 Result<Volume> make_volume(store::Tx& tx, const CreateSpec& spec, std::int64_t now_us) {
@@ -188,6 +212,7 @@ Result<Volume> make_volume(store::Tx& tx, const CreateSpec& spec, std::int64_t n
     return bad_request(fmt::format("Invalid volume: its type is of pool {}, the image of pool {}.", pool,
                                    spec.managed_pool));
   }
+  if (spec.group_id) HANOK_CHECK(join_group(tx, spec, volume));
   HANOK_CHECK(check_quota(tx, spec.project_id, {.volumes = 1, .gigabytes = volume.size_gib, .snapshots = 0}));
   HANOK_CHECK(check_volume_size(tx, spec.project_id, volume.size_gib));
   volume.id = new_uuid();

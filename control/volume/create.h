@@ -8,8 +8,8 @@ namespace hanok::volume {
 struct CreateSpec {
   std::string project_id, user_id, request_id, zone;
   bool is_admin = false;
-  std::optional<std::string> name, description, type, image_id, snapshot_id,
-      source_volid;  // type: id or name
+  std::optional<std::string> name, description, type, image_id, snapshot_id, source_volid,
+      group_id;  // type: id or name
   std::optional<std::string>
       managed_image;  // an image of `managed_pool` that becomes the volume's; size_gib is its
   std::string managed_pool{};

@@ -1,6 +1,7 @@
 // Availability zones, extensions, services and pools.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "control/bus/bus.h"
 #include "control/volume/types.h"
@@ -60,16 +61,23 @@ Answer list_services(const Context& context, http::Request& request) {
   return context.database.read([&](store::Tx& tx) -> Answer {
     HANOK_TRY(hosts, bus::list_hosts(tx, context.clock.now_us()));
     const std::string binary = request.query_one("binary").value_or("");
+    const std::string wanted = request.query_one("host").value_or("");
     Json list = Json::array();
     for (const bus::Host& host : hosts) {
-      if (!has_role(host) || (!binary.empty() && binary != "cinder-volume")) continue;
-      list.push_back({{"binary", "cinder-volume"},
-                      {"host", host.name + "@rbd"},
-                      {"zone", kZone},
-                      {"status", "enabled"},
-                      {"state", host.alive ? "up" : "down"},
-                      {"updated_at", time_json(host.last_seen_us)},
-                      {"disabled_reason", nullptr}});
+      if (!has_role(host)) continue;
+      // One agent is both.
+      const std::pair<std::string, std::string> services[] = {{"cinder-volume", host.name + "@rbd"},
+                                                              {"cinder-backup", host.name}};
+      for (const auto& [name, place] : services) {
+        if ((!binary.empty() && binary != name) || (!wanted.empty() && wanted != place)) continue;
+        list.push_back({{"binary", name},
+                        {"host", place},
+                        {"zone", kZone},
+                        {"status", "enabled"},
+                        {"state", host.alive ? "up" : "down"},
+                        {"updated_at", time_json(host.last_seen_us)},
+                        {"disabled_reason", nullptr}});
+      }
     }
     return http::ok({{"services", list}});
   });

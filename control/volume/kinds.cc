@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "control/image/image.h"
 #include "control/volume/encryption.h"
+#include "control/volume/group_record.h"
 #include "control/volume/kinds.h"
 #include "control/volume/qos.h"
 #include "control/volume/record.h"
@@ -36,13 +37,22 @@ Status note_error(store::Tx& tx, const char* table, const std::string& id, const
   return {};
 }
 
+Result<std::string> error_of(const Json& observed) {
+  HANOK_TRY(error, get_object(observed, "error"));
+  if (error == nullptr) return std::string("unknown");
+  HANOK_TRY(message, get_string(*error, "message", 4096));
+  return message.value_or("unknown");
+}
+
 Status forget_volume(store::Tx& tx, const std::string& id) {
+  HANOK_TRY(volume, get_volume(tx, id));
   HANOK_TRY(rows, tx.query("SELECT id FROM snapshots WHERE volume_id = ?", {id}));
   for (const auto& row : rows) HANOK_CHECK(tx.touch("snapshot", row.text("id")));
   HANOK_CHECK(tx.execute("DELETE FROM snapshots WHERE volume_id = ?", {id}));
   HANOK_CHECK(tx.execute("DELETE FROM volume_attachments WHERE volume_id = ?", {id}));
   HANOK_CHECK(tx.execute("DELETE FROM volume_transfers WHERE volume_id = ?", {id}));
   HANOK_CHECK(tx.execute("DELETE FROM volumes WHERE id = ?", {id}));
+  if (volume && volume->group_id) HANOK_CHECK(group_changed(tx, *volume->group_id, SystemClock{}.now_us()));
   return tx.touch("volume", id);
 }
 
@@ -331,7 +341,8 @@ std::vector<bus::Kind> volume_kinds() {
   return {{.name = "volume", .render = render_volume, .observe = observe_volume},
           {.name = "snapshot", .render = render_snapshot, .observe = observe_snapshot},
           work_kind(),
-          backup_kind()};
+          backup_kind(),
+          group_snapshot_kind()};
 }
 
 Status expire_volumes(store::Tx& tx, std::int64_t now_us) {
@@ -352,6 +363,7 @@ Status expire_volumes(store::Tx& tx, std::int64_t now_us) {
       HANOK_CHECK(snapshot_failed(tx, snapshot, *step, deadline_cause(snapshot.last_error), now_us));
     }
   }
+  HANOK_CHECK(expire_group_snapshots(tx, now_us));
   return expire_backups(tx, now_us);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // What the kinds of the volume service share: kinds.cc has volumes and snapshots, kinds_work.cc
-// work in their background, kinds_backup.cc backups.
+// work in their background, kinds_backup.cc backups, kinds_group.cc group snapshots.
 
 #include <optional>
 #include <string>
@@ -16,6 +16,9 @@ namespace hanok::volume {
 [[nodiscard]] Status note_error(store::Tx& tx, const char* table, const std::string& id,
                                 const std::string& why);
 
+// Why it failed, of a report.
+[[nodiscard]] Result<std::string> error_of(const Json& observed);
+
 // The volume with its snapshots, attachments and transfers; what is in the pool stays.
 [[nodiscard]] Status forget_volume(store::Tx& tx, const std::string& id);
 
@@ -26,5 +29,8 @@ namespace hanok::volume {
 // kinds_backup.cc
 [[nodiscard]] bus::Kind backup_kind();
 [[nodiscard]] Status expire_backups(store::Tx& tx, std::int64_t now_us);
+// kinds_group.cc
+[[nodiscard]] bus::Kind group_snapshot_kind();
+[[nodiscard]] Status expire_group_snapshots(store::Tx& tx, std::int64_t now_us);
 
 }  // namespace hanok::volume

@@ -82,13 +82,6 @@ Status backup_done(store::Tx& tx, Backup& backup, const std::string& task, const
   return save_backup(tx, backup, now_us);
 }
 
-Result<std::string> error_of(const Json& observed) {
-  HANOK_TRY(error, get_object(observed, "error"));
-  if (error == nullptr) return std::string("unknown");
-  HANOK_TRY(message, get_string(*error, "message", 4096));
-  return message.value_or("unknown");
-}
-
 Status observe_backup(store::Tx& tx, const std::string&, const std::string& id, const Json& observed) {
   HANOK_TRY(backup, get_backup(tx, id));
   HANOK_TRY(task, get_string(observed, "task"));

@@ -60,7 +60,7 @@ Status observe_work(store::Tx& tx, const std::string&, const std::string& id, co
   HANOK_TRY(task, need_string(observed, "task"));
   HANOK_TRY(state, need_string(observed, "state"));
   HANOK_TRY(percent, get_int(observed, "progress"));
-  HANOK_TRY(error, get_object(observed, "error"));
+  HANOK_TRY(why, error_of(observed));
   if (!volume || task != work_of(*volume)) return {};  // late: the wish has changed since
   const std::int64_t now_us = SystemClock{}.now_us();
   if (state == "done") return work_done(tx, *volume, task, now_us);
@@ -68,11 +68,6 @@ Status observe_work(store::Tx& tx, const std::string&, const std::string& id, co
     HANOK_CHECK(
         tx.execute("UPDATE volumes SET work_percent = ? WHERE id = ?", {percent.value_or(0), volume->id}));
     return {};
-  }
-  std::string why = "unknown";
-  if (error != nullptr) {
-    HANOK_TRY(message, get_string(*error, "message", 4096));
-    why = message.value_or(why);
   }
   if (state == "retrying") return note_error(tx, "volumes", id, why);
   return work_failed(tx, *volume, task, why, now_us);

@@ -32,6 +32,9 @@ Result<Amount> usage_of(store::Tx& tx, const std::string& project_id) {
   HANOK_TRY(backups, tx.query_one("SELECT COUNT(*) AS n, COALESCE(SUM(size_gib), 0) AS gib FROM backups"
                                   " WHERE project_id = ?",
                                   {project_id}));
+  HANOK_TRY(groups,
+            tx.query_one("SELECT COUNT(*) AS n FROM volume_groups WHERE project_id = ?", {project_id}));
+  out.groups = groups->integer("n");
   out.backups = backups->integer("n");
   out.backup_gigabytes = backups->integer("gib");
   out.volumes = volumes->integer("n");
@@ -61,6 +64,10 @@ Status check_quota(store::Tx& tx, const std::string& project_id, const Amount& m
   if (!fits("snapshots", used.snapshots, more.snapshots)) {
     return over_quota(fmt::format("Maximum number of snapshots allowed ({}) exceeded for quota 'snapshots'.",
                                   limits.at("snapshots")));
+  }
+  if (!fits("groups", used.groups, more.groups)) {
+    return over_quota(fmt::format("Maximum number of groups allowed ({}) exceeded for quota 'groups'.",
+                                  limits.at("groups")));
   }
   if (!fits("backups", used.backups, more.backups)) {
     return over_quota(fmt::format("Maximum number of backups allowed ({}) exceeded", limits.at("backups")));

@@ -12,7 +12,7 @@ namespace hanok::volume {
 constexpr std::int64_t kMaxVolumeGib = 1 << 20;
 
 struct Amount {
-  std::int64_t volumes = 0, gigabytes = 0, snapshots = 0, backups = 0, backup_gigabytes = 0;
+  std::int64_t volumes = 0, gigabytes = 0, snapshots = 0, backups = 0, backup_gigabytes = 0, groups = 0;
 };
 [[nodiscard]] const std::map<std::string, std::int64_t>& builtin_limits();
 [[nodiscard]] Result<std::map<std::string, std::int64_t>> limits_of(store::Tx& tx,

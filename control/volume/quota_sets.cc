@@ -16,11 +16,9 @@ Json limits_json(const std::map<std::string, std::int64_t>& limits) {
 }
 
 Json usage_json(const std::map<std::string, std::int64_t>& limits, const Amount& used) {
-  const std::map<std::string, std::int64_t> in_use = {{"volumes", used.volumes},
-                                                      {"snapshots", used.snapshots},
-                                                      {"gigabytes", used.gigabytes},
-                                                      {"backups", used.backups},
-                                                      {"backup_gigabytes", used.backup_gigabytes}};
+  const std::map<std::string, std::int64_t> in_use = {
+      {"volumes", used.volumes}, {"snapshots", used.snapshots}, {"gigabytes", used.gigabytes},
+      {"backups", used.backups}, {"groups", used.groups},       {"backup_gigabytes", used.backup_gigabytes}};
   Json out = Json::object();
   for (const auto& [name, limit] : limits) {
     const auto found = in_use.find(name);

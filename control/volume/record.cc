@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/uuid.h"
+#include "control/volume/group_record.h"
 
 namespace hanok::volume {
 namespace {
@@ -43,6 +44,7 @@ Volume volume_from(const store::Row& row) {
   out.snapshot_id = row.maybe_text("snapshot_id");
   out.source_volid = row.maybe_text("source_volid");
   out.upload_image_id = row.maybe_text("upload_image_id");
+  out.group_id = row.maybe_text("group_id");
   out.last_error = row.maybe_text("last_error");
   out.target_type_id = row.maybe_text("target_type_id");
   out.pool = row.text("pool");
@@ -75,6 +77,7 @@ Snapshot snapshot_from(const store::Row& row) {
   out.request_id = row.text("request_id");
   out.name = row.maybe_text("name");
   out.description = row.maybe_text("description");
+  out.group_snapshot_id = row.maybe_text("group_snapshot_id");
   out.last_error = row.maybe_text("last_error");
   out.size_gib = row.integer("size_gib");
   out.metadata = row.json("metadata");
@@ -141,13 +144,13 @@ Status insert_volume(store::Tx& tx, const Volume& volume) {
       "type_id, zone,"
       " bootable, multiattach, metadata, image_metadata, source, image_id, snapshot_id, source_volid, "
       "deadline_us,"
-      " request_id, pool, encryption, created_us)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " request_id, pool, encryption, group_id, created_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {volume.id,       volume.project_id,  volume.user_id,      volume.name,           volume.description,
        volume.status,   volume.size_gib,    volume.wanted_gib,   volume.type_id,        volume.zone,
        volume.bootable, volume.multiattach, volume.metadata,     volume.image_metadata, volume.source,
        volume.image_id, volume.snapshot_id, volume.source_volid, volume.deadline_us,    volume.request_id,
-       volume.pool,     volume.encryption,  volume.created_us}));
+       volume.pool,     volume.encryption,  volume.group_id,     volume.created_us}));
   return tx.touch("volume", volume.id);
 }
 
@@ -160,7 +163,7 @@ Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
                  "image_metadata = ?,"
                  " upload_image_id = ?, last_error = ?, deadline_us = ?, request_id = ?, limits = ?, "
                  "pool = ?, target_pool = ?, target_type_id = ?, moved_from = ?, flattening = ?, "
-                 "work_percent = ?, encryption = ?, updated_us = ? WHERE id = ?",
+                 "work_percent = ?, encryption = ?, group_id = ?, updated_us = ? WHERE id = ?",
                  {volume.project_id,
                   volume.user_id,
                   volume.name,
@@ -186,23 +189,26 @@ Status save_volume(store::Tx& tx, Volume& volume, std::int64_t now_us) {
                   volume.flattening,
                   volume.work_percent,
                   volume.encryption,
+                  volume.group_id,
                   now_us,
                   volume.id}));
   HANOK_TRY(attachments, attachments_of(tx, volume.id));
   for (const auto& attachment : attachments) {
     if (!attachment.server_id.empty()) HANOK_CHECK(tx.touch("instance", attachment.server_id));
   }
+  if (volume.group_id) HANOK_CHECK(group_changed(tx, *volume.group_id, now_us));
   return tx.touch("volume", volume.id);
 }
 
 Status insert_snapshot(store::Tx& tx, const Snapshot& snapshot) {
-  HANOK_CHECK(
-      tx.execute("INSERT INTO snapshots (id, volume_id, project_id, user_id, name, description, status, "
-                 "size_gib, metadata,"
-                 " deadline_us, request_id, created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                 {snapshot.id, snapshot.volume_id, snapshot.project_id, snapshot.user_id, snapshot.name,
-                  snapshot.description, snapshot.status, snapshot.size_gib, snapshot.metadata,
-                  snapshot.deadline_us, snapshot.request_id, snapshot.created_us}));
+  HANOK_CHECK(tx.execute(
+      "INSERT INTO snapshots (id, volume_id, project_id, user_id, name, description, status, "
+      "size_gib, metadata,"
+      " deadline_us, request_id, group_snapshot_id, created_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {snapshot.id, snapshot.volume_id, snapshot.project_id, snapshot.user_id, snapshot.name,
+       snapshot.description, snapshot.status, snapshot.size_gib, snapshot.metadata, snapshot.deadline_us,
+       snapshot.request_id, snapshot.group_snapshot_id, snapshot.created_us}));
   return tx.touch("snapshot", snapshot.id);
 }
 

@@ -23,7 +23,7 @@ struct Volume {
       target_pool,
       moved_from;  // target: being moved there; moved_from: used in `pool`, the rest of it is still there
   std::optional<std::string> name, description, type_id, image_id, snapshot_id, source_volid, upload_image_id,
-      last_error, target_type_id;
+      group_id, last_error, target_type_id;
   std::int64_t size_gib = 0, wanted_gib = 0, work_percent = 0;
   bool bootable = false, multiattach = false, flattening = false;
   Json metadata = Json::object(), image_metadata, source = {{"type", "none"}},
@@ -39,7 +39,7 @@ struct Attachment {
 };
 struct Snapshot {
   std::string id, volume_id, project_id, user_id, status, request_id;
-  std::optional<std::string> name, description, last_error;
+  std::optional<std::string> name, description, group_snapshot_id, last_error;
   std::int64_t size_gib = 0;
   Json metadata = Json::object();
   std::int64_t deadline_us = 0, created_us = 0;

@@ -189,6 +189,60 @@ DROP VIEW backups_seen;
 CREATE VIEW backups_seen AS
   SELECT *, EXISTS (SELECT 1 FROM backups child WHERE child.parent_id = backups.id) AS has_dependents
   FROM backups;
+)sql"},
+                     {8, R"sql(
+CREATE TABLE group_types (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  description TEXT,
+  is_public INTEGER NOT NULL DEFAULT 1,
+  group_specs TEXT NOT NULL DEFAULT '{}',
+  created_us INTEGER NOT NULL
+);
+CREATE TABLE volume_groups (
+  id TEXT PRIMARY KEY,
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT,
+  description TEXT,
+  status TEXT NOT NULL,
+  group_type_id TEXT NOT NULL REFERENCES group_types (id),
+  zone TEXT NOT NULL,
+  group_snapshot_id TEXT,               -- made from it
+  source_group_id TEXT,                 -- or from this
+  working INTEGER NOT NULL DEFAULT 0,   -- creating or deleting, as its volumes are
+  created_us INTEGER NOT NULL,
+  updated_us INTEGER
+);
+CREATE INDEX volume_groups_project ON volume_groups (project_id, created_us);
+CREATE TABLE volume_group_types (
+  group_id TEXT NOT NULL REFERENCES volume_groups (id) ON DELETE CASCADE,
+  type_id TEXT NOT NULL REFERENCES volume_types (id),
+  PRIMARY KEY (group_id, type_id)
+);
+CREATE INDEX volume_group_types_type ON volume_group_types (type_id);
+CREATE TABLE group_snapshots (
+  id TEXT PRIMARY KEY,
+  group_id TEXT NOT NULL REFERENCES volume_groups (id),
+  group_type_id TEXT NOT NULL,
+  project_id TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  name TEXT,
+  description TEXT,
+  status TEXT NOT NULL,
+  last_error TEXT,
+  deadline_us INTEGER NOT NULL DEFAULT 0,
+  request_id TEXT,
+  created_us INTEGER NOT NULL,
+  updated_us INTEGER
+);
+CREATE INDEX group_snapshots_project ON group_snapshots (project_id, created_us);
+CREATE INDEX group_snapshots_group ON group_snapshots (group_id);
+CREATE INDEX group_snapshots_deadline ON group_snapshots (deadline_us) WHERE deadline_us > 0;
+ALTER TABLE volumes ADD COLUMN group_id TEXT;
+CREATE INDEX volumes_group ON volumes (group_id) WHERE group_id IS NOT NULL;
+ALTER TABLE snapshots ADD COLUMN group_snapshot_id TEXT;
+CREATE INDEX snapshots_group ON snapshots (group_snapshot_id) WHERE group_snapshot_id IS NOT NULL;
 )sql"}}};
 }
 

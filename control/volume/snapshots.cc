@@ -17,6 +17,12 @@ Result<Snapshot> requested_snapshot(store::Tx& tx, const http::Request& request)
   return load_snapshot(tx, request.param("id"), request.caller.project_id, request.caller.is_admin);
 }
 
+Status check_ungrouped(const Snapshot& snapshot) {
+  if (!snapshot.group_snapshot_id) return {};
+  return bad_request(fmt::format("Invalid snapshot: Snapshot {} belongs to group snapshot {}.", snapshot.id,
+                                 *snapshot.group_snapshot_id));
+}
+
 Status start_delete(store::Tx& tx, Snapshot& snapshot, std::int64_t now_us) {
   HANOK_CHECK(check_moved(tx, snapshot.volume_id));
   snapshot.status = "deleting";
@@ -35,6 +41,7 @@ Answer reset_status(const Context& context, http::Request& request, const Json& 
   }
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(snapshot, requested_snapshot(tx, request));
+    HANOK_CHECK(check_ungrouped(snapshot));
     // The states that an agent acts in are set by deeds only; naming one would start one.
     snapshot.status = status;
     snapshot.deadline_us = 0;
@@ -48,6 +55,7 @@ Answer force_delete(const Context& context, http::Request& request) {
     return forbidden("Policy doesn't allow snapshot force-delete to be performed.");
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(snapshot, requested_snapshot(tx, request));
+    HANOK_CHECK(check_ungrouped(snapshot));
     HANOK_CHECK(start_delete(tx, snapshot, context.clock.now_us()));
     return http::accepted();
   });
@@ -88,6 +96,7 @@ Answer create_snapshot(const Context& context, http::Request& request) {
                       .request_id = request.request_id,
                       .name = name,
                       .description = description,
+                      .group_snapshot_id = {},
                       .last_error = {},
                       .size_gib = volume.size_gib,
                       .metadata = metadata,
@@ -124,6 +133,7 @@ Answer update_snapshot(const Context& context, http::Request& request) {
 Answer delete_snapshot(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(snapshot, requested_snapshot(tx, request));
+    HANOK_CHECK(check_ungrouped(snapshot));
     if (snapshot.status == "deleting") return http::accepted();
     if (snapshot.status != "available" && snapshot.status != "error" && snapshot.status != "error_deleting") {
       return bad_request(fmt::format(

@@ -24,7 +24,8 @@ Status filter_snapshots(Select& select, const std::string& name, const std::stri
                                                            {"status", "status = ?"},
                                                            {"id", "id = ?"},
                                                            {"volume_id", "volume_id = ?"},
-                                                           {"user_id", "user_id = ?"}};
+                                                           {"user_id", "user_id = ?"},
+                                                           {"group_snapshot_id", "group_snapshot_id = ?"}};
   if (const auto text = kText.find(name); text != kText.end()) {
     select.add(text->second, value);
   } else if (name == "metadata") {

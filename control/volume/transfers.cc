@@ -6,6 +6,7 @@
 
 #include "common/secret.h"
 #include "common/uuid.h"
+#include "control/volume/group_record.h"
 #include "control/volume/quota.h"
 #include "control/volume/view.h"
 
@@ -85,6 +86,7 @@ Answer create_transfer(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(volume, load_volume(tx, volume_id, request.caller.project_id, request.caller.is_admin));
     if (volume.status != "available") return bad_request("Invalid volume: status must be available");
+    HANOK_CHECK(check_not_grouped(tx, volume));
     const std::string key = random_token(12);
     const std::string salt = random_token(8);
     const std::string id = new_uuid();

@@ -127,7 +127,9 @@ Answer delete_type(const Context& context, http::Request& request) {
   return context.database.write([&](store::Tx& tx) -> Answer {
     HANOK_TRY(row, requested_type(tx, request));
     HANOK_TRY(used, tx.query_one("SELECT id FROM volumes WHERE type_id = ? LIMIT 1", {row.text("id")}));
-    if (used) return bad_request("Target volume type is still in use.");
+    HANOK_TRY(grouped, tx.query_one("SELECT group_id FROM volume_group_types WHERE type_id = ? LIMIT 1",
+                                    {row.text("id")}));
+    if (used || grouped) return bad_request("Target volume type is still in use.");
     HANOK_CHECK(tx.execute("DELETE FROM volume_type_access WHERE type_id = ?", {row.text("id")}));
     HANOK_CHECK(tx.execute("DELETE FROM volume_types WHERE id = ?", {row.text("id")}));
     return http::accepted();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/uuid.h"
 #include "control/volume/types.h"
 
 namespace hanok::volume {
@@ -86,7 +87,7 @@ Json volume_json(const http::Request& request, const Volume& volume, const Volum
               {"attachments", attachments_json(request, extras.attachments)},
               {"links", links_json(request, path_of(volume))}};
   const int minor = request.minor_version;
-  if (minor >= 13) out["group_id"] = nullptr;
+  if (minor >= 13) out["group_id"] = text_json(volume.group_id);
   if (minor >= 21 && request.caller.is_admin) out["provider_id"] = nullptr;
   if (minor >= 48) {
     out["service_uuid"] = nullptr;
@@ -117,7 +118,7 @@ Json snapshot_json(const http::Request& request, const Snapshot& snapshot, bool 
               {"metadata", snapshot.metadata},
               {"created_at", time_json(snapshot.created_us)},
               {"updated_at", time_json(snapshot.updated_us)}};
-  if (request.minor_version >= 14) out["group_snapshot_id"] = nullptr;
+  if (request.minor_version >= 14) out["group_snapshot_id"] = text_json(snapshot.group_snapshot_id);
   if (request.minor_version >= 41) out["user_id"] = snapshot.user_id;
   if (full) {
     out["os-extended-snapshot-attributes:progress"] = snapshot.status == "available" ? "100%" : "0%";
@@ -157,6 +158,14 @@ Result<Json> metadata_of(const Json& body) {
   const Json metadata = body.value("metadata", Json());
   if (metadata.is_null()) return Json();
   return check_metadata(metadata);
+}
+
+Result<std::optional<std::string>> get_uuid(const Json& body, const char* key) {
+  HANOK_TRY(id, get_string(body, key));
+  if (id && !is_uuid(*id)) {
+    return bad_request(fmt::format("Invalid input for field/attribute {}. It is not a 'uuid'.", key));
+  }
+  return id;
 }
 
 Status only_fields(const Json& object, std::initializer_list<const char*> allowed) {

@@ -27,6 +27,8 @@ struct VolumeExtras {
 [[nodiscard]] Result<Json> check_type_specs(const Json& specs);
 // The object under `key` in the body; kBadRequest.
 [[nodiscard]] Result<const Json*> body_of(const http::Request& request, const std::string& key);
+// As get_string, and kBadRequest unless it is an id.
+[[nodiscard]] Result<std::optional<std::string>> get_uuid(const Json& body, const char* key);
 // Fields allowed in a request object; the first other one is named in a kBadRequest.
 [[nodiscard]] Status only_fields(const Json& object, std::initializer_list<const char*> allowed);
 // Of the resource at `path`, below the version: "<project>/volumes/<id>".

@@ -150,7 +150,7 @@ Status delete_with_server(store::Tx& tx, const std::string& volume_id, std::int6
   if (status != "available" && status != "creating" && status.rfind("error", 0) != 0) return {};
   HANOK_TRY(rest, resting_status(tx, volume_id));
   HANOK_TRY(snapshot, tx.query_one("SELECT id FROM snapshots WHERE volume_id = ? LIMIT 1", {volume_id}));
-  return rest == "available" && !snapshot ? begin_delete(tx, *volume, now_us) : Status{};
+  return rest == "available" && !snapshot && !volume->group_id ? begin_delete(tx, *volume, now_us) : Status{};
 }
 
 Result<VolumeView> create_volume(store::Tx& tx, const NewVolume& spec, std::int64_t now_us) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control/volume/group_record.h"
 #include "control/volume/view.h"
 
 namespace hanok::volume {
@@ -26,6 +27,7 @@ Status check_deletable(store::Tx& tx, const Volume& volume, bool cascade, bool f
   }
   HANOK_TRY(attachments, attachments_of(tx, volume.id));
   if (!attachments.empty() && !force) return bad_request("Invalid volume: The volume is attached.");
+  HANOK_CHECK(check_not_grouped(tx, volume));
   if (cascade) return {};
   HANOK_TRY(snapshot, tx.query_one("SELECT id FROM snapshots WHERE volume_id = ?", {volume.id}));
   if (snapshot) {

@@ -10,6 +10,7 @@
 namespace hanok::volume {
 namespace {
 
+constexpr int kGroupVolumeMinor = 13;
 constexpr std::initializer_list<const char*> kFields = {"name",
                                                         "description",
                                                         "size",
@@ -63,7 +64,7 @@ Result<std::optional<std::int64_t>> size_of(const Json& body) {
 
 Status check_fields(const Json& body) {
   HANOK_CHECK(only_fields(body, kFields));
-  for (const char* key : {"group_id", "consistencygroup_id", "backup_id"}) {
+  for (const char* key : {"consistencygroup_id", "backup_id"}) {
     HANOK_TRY(value, get_string(body, key));
     if (value && !value->empty()) {
       return bad_request(fmt::format("Invalid input for field/attribute {}. It could not be found.", key));
@@ -83,6 +84,7 @@ Result<CreateSpec> parse_create(const http::Request& request) {
   HANOK_TRY(image, reference(*body, body->contains("imageRef") ? "imageRef" : "image_id"));
   HANOK_TRY(snapshot, reference(*body, "snapshot_id"));
   HANOK_TRY(source, reference(*body, "source_volid"));
+  HANOK_TRY(group, reference(*body, "group_id"));
   HANOK_TRY(multiattach, get_bool(*body, "multiattach"));
   HANOK_TRY(size, size_of(*body));
   HANOK_TRY(metadata, metadata_of(*body));
@@ -98,6 +100,7 @@ Result<CreateSpec> parse_create(const http::Request& request) {
   out.image_id = image;
   out.snapshot_id = snapshot;
   out.source_volid = source;
+  if (request.minor_version >= kGroupVolumeMinor) out.group_id = group;
   out.multiattach = multiattach.value_or(false);
   out.size_gib = size;
   return out;

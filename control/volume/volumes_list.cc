@@ -34,6 +34,7 @@ Status filter_volumes(Select& select, const std::string& name, const std::string
       {"snapshot_id", "snapshot_id = ?"},
       {"source_volid", "source_volid = ?"},
       {"user_id", "user_id = ?"},
+      {"group_id", "group_id = ?"},
       {"volume_type", "type_id = (SELECT id FROM volume_types WHERE name = ?)"},
       {"volume_type_id", "type_id = ?"}};
   if (const auto text = kText.find(name); text != kText.end()) {

@@ -25,6 +25,7 @@ VICTIMS = ("hanok-agent", "hanok-api", "ceph-osd.1", "ceph-mon")
 POOLS = ("volumes", "volumes-2", "backups", "images")
 CONF = os.path.join(STATE, "ceph", "ceph.conf")
 TAG = f"vk{os.getpid()}"
+KINDS = ("backups", "group_snapshots", "groups", "snapshots", "volumes")  # in an order in which they may go
 SETTLED = {"available", "in-use", "error", "error_extending", "error_deleting", "error_restoring", "error_backing-up",
            "awaiting-transfer"}
 
@@ -102,6 +103,19 @@ class World:
     def backup(self, volume):
         body = {"backup": {"name": TAG, "volume_id": volume}}
         return self.good("backups", self.api.call("POST", "/backups", body)["backup"]["id"])
+
+    def group(self):
+        """Of two volumes with data."""
+        fields = {"name": TAG, "group_type": self.group_type(), "volume_types": ["rbd"]}
+        group = self.good("groups", self.api.call("POST", "/groups", {"group": fields})["group"]["id"])
+        self.api.call("PUT", f"/groups/{group}", {"group": {"add_volumes": f"{self.data()},{self.data()}"}})
+        return group
+
+    def group_type(self):
+        for known in self.api.call("GET", "/group_types")["group_types"]:
+            if known["name"] == TAG:
+                return known["id"]
+        return self.api.call("POST", "/group_types", {"group_type": {"name": TAG}})["group_type"]["id"]
 
     def running_server(self):
         """One for all attachments; its guest must be up to give a disk back."""
@@ -229,6 +243,34 @@ def delete_backup(world):
     return remove(world, "backups", world.backup(world.data()))
 
 
+def group_snapshot(world, group):
+    body = {"group_snapshot": {"name": TAG, "group_id": group}}
+    return world.good("group_snapshots", world.api.call("POST", "/group_snapshots", body)["group_snapshot"]["id"])
+
+
+def take_group_snapshot(world):
+    return make(world, "group_snapshots", group_id=world.group())
+
+
+def delete_group_snapshot(world):
+    return remove(world, "group_snapshots", group_snapshot(world, world.group()))
+
+
+def create_group_from_snapshot(world):
+    source = group_snapshot(world, world.group())
+    fields = {"name": TAG, "group_snapshot_id": source}
+    return lambda: present("groups", world.api.call("POST", "/groups/action", {"create-from-src": fields}))
+
+
+def delete_group(world):
+    group = world.group()
+
+    def ask():
+        world.api.call("POST", f"/groups/{group}/action", {"delete": {"delete-volumes": True}})
+        return "groups", group, False
+    return ask
+
+
 def plug(world, volume):
     path = f"/servers/{world.running_server()}/os-volume_attachments"
 
@@ -264,7 +306,8 @@ def hand_over(world):
 
 
 OPERATIONS = (create, create_from_image, create_encrypted, create_from_snapshot, create_from_volume, extend, delete, delete_with_clone,
-              take_snapshot, delete_snapshot, revert, retype, flatten, upload, back_up, restore, delete_backup, attach, detach, hand_over)
+              take_snapshot, delete_snapshot, revert, retype, flatten, upload, back_up, restore, delete_backup,
+              take_group_snapshot, delete_group_snapshot, create_group_from_snapshot, delete_group, attach, detach, hand_over)
 
 
 # ---- the pools and the database ------------------------------------------------------------------------------------------
@@ -371,7 +414,7 @@ def one_kill(world, pools, operation, victim, chance):
 def settle(api):
     """Nothing is on its way any more."""
     def busy():
-        return [f"{kind[:-1]} {item['id']} {item['status']}" for kind in ("volumes", "snapshots", "backups")
+        return [f"{kind[:-1]} {item['id']} {item['status']}" for kind in KINDS
                 for item in api.list(kind).values() if item["status"] not in SETTLED or "hanok:work" in item] + \
                [f"image {image.id} {image.status}" for image in api.cloud.image.images()
                 if image.status not in ("active", "queued")]
@@ -390,9 +433,13 @@ def clean(world):
     for image in api.cloud.image.images():
         if image.name == TAG:
             api.cloud.image.delete_image(image)
-    for kind in ("backups", "snapshots", "volumes"):
+    for kind in KINDS:
         for item in api.list(kind).values():
-            if item["name"] == TAG and item["status"] != "in-use":
+            if item["name"] != TAG or item["status"] == "in-use" or item.get("group_snapshot_id"):
+                continue
+            if kind == "groups":
+                api.call("POST", f"/groups/{item['id']}/action", {"delete": {"delete-volumes": True}})
+            else:
                 api.call("DELETE", f"/{kind}/{item['id']}")
         def left(kind=kind):
             return [f"{item['id']} {item['status']}" for item in api.list(kind).values()
@@ -401,6 +448,7 @@ def clean(world):
     for kind in api.call("GET", "/types")["volume_types"]:
         if kind["name"] in (TAG, f"{TAG}-luks"):
             api.call("DELETE", f"/types/{kind['id']}")
+    api.call("DELETE", f"/group_types/{world.group_type()}")
 
 
 def tell_what_the_agent_did():

@@ -37,6 +37,7 @@ available() { eventually 60 "$* to be available" has_status available "$@"; }
 step "Where volumes live: service, pool, zone"
 expect_in "volume service list" "$(os volume service list -f value)" up
 expect_in "cinder service-list" "$(cinder service-list)" cinder-volume
+expect_in "cinder service-list" "$(cinder service-list --binary cinder-backup)" cinder-backup
 expect_in "zones" "$(os availability zone list --volume -f value)" nova
 
 step "A type with extra specs and QoS"

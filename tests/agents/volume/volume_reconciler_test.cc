@@ -143,5 +143,26 @@ TEST_F(VolumeReconcilerTest, NothingIsDoneForAnObjectThatIsNotWanted) {
   EXPECT_TRUE(apply("volume", nullptr).is_null());
 }
 
+TEST_F(VolumeReconcilerTest, SnapshotsOfAGroupComeAndGoTogether) {
+  const std::vector<storage::ImageRef> images = {{"volumes", "volume-a"}, {"volumes", "volume-b"}};
+  Json object = {{"task", "create"}, {"snapshots", Json::array()}, {"request_id", "req-1"}};
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "error");  // of nothing
+  for (const auto& image : images) {
+    object["snapshots"].push_back({{"pool", image.pool}, {"image", image.name}, {"snapshot", "snapshot-1"}});
+  }
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "error");  // an image is missing
+  for (const auto& image : images) ASSERT_TRUE(store_.create(image, 8).ok());
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "available");
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "available");
+  for (const auto& image : images) EXPECT_EQ(store_.info(image)->snapshots.size(), 1U);
+  object["task"] = "delete";
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "deleted");
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "deleted");
+  for (const auto& image : images) EXPECT_TRUE(store_.info(image)->snapshots.empty());
+  store_.fail_after(0);
+  object["task"] = "create";
+  EXPECT_EQ(apply("group_snapshot", object)["state"], "retrying");
+}
+
 }  // namespace
 }  // namespace hanok::agent

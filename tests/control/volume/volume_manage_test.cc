@@ -95,6 +95,17 @@ TEST_F(ManageTest, WhatIsInThePoolIsListedWithWhetherItCanBeManaged) {
   api->get("/v3/p1/os-volume-manage", 400);
 }
 
+TEST_F(ManageTest, AnAgentIsAServiceForVolumesAndOneForBackups) {
+  const auto services = [&](const std::string& query) {
+    return api->get("/v3/os-services" + query)["services"];
+  };
+  EXPECT_EQ(services("").size(), 2U);
+  EXPECT_EQ(services("?binary=cinder-backup")[0]["host"], "node1");
+  EXPECT_EQ(services("?binary=cinder-backup")[0]["state"], "up");
+  EXPECT_EQ(services("?host=node1@rbd")[0]["binary"], "cinder-volume");
+  EXPECT_TRUE(services("?binary=cinder-scheduler").empty());
+}
+
 TEST_F(ManageTest, AVolumeThatIsLetGoLeavesItsImageWhichCanBeManagedAgain) {
   const std::string id = ready();
   snapshot(id);
