@@ -16,7 +16,8 @@ import rados  # noqa: E402
 import rbd  # noqa: E402
 from hanok_storage import Storage  # noqa: E402
 from node import RUN, lives, pid_of, wait_for  # noqa: E402
-from volume_kills import CONF, TAG, Api, Pools, World, cause_of, clean, differences, settle  # noqa: E402
+from volume_kills import CONF, Pools, cause_of, clean, differences, settle  # noqa: E402
+from volume_operations import TAG, Api, World  # noqa: E402
 
 GONE = int(os.environ.get("GONE", "25"))
 DEADLINE_S = 300  # of SHORT, all others have more

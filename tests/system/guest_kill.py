@@ -14,7 +14,8 @@ import time
 
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 from node import lives, wait_for  # noqa: E402
-from volume_kills import Api, settle  # noqa: E402
+from volume_kills import settle  # noqa: E402
+from volume_operations import Api  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "1"))
 TAG = f"gk{os.getpid()}"
