@@ -143,8 +143,10 @@ Result<SnapshotObject> parse_snapshot(const Json& object) {
   HANOK_TRY(task, need_string(object, "task"));
   HANOK_TRY(image, parse_image(object, "image"));
   HANOK_TRY(snapshot, need_string(object, "snapshot"));
+  HANOK_TRY(source, optional_text(object, "source"));
   HANOK_TRY(request_id, optional_text(object, "request_id"));
-  return SnapshotObject{.task = task, .snapshot = {image, snapshot}, .request_id = request_id};
+  return SnapshotObject{
+      .task = task, .snapshot = {image, snapshot}, .source = source, .request_id = request_id};
 }
 
 Result<GroupSnapshotObject> parse_group_snapshot(const Json& object) {

@@ -29,6 +29,7 @@ struct VolumeObject {
 struct SnapshotObject {
   std::string task;  // create, delete
   storage::SnapshotRef snapshot;
+  std::string source;  // create: it is there already, under this name
   std::string request_id;
 };
 struct GroupSnapshotObject {

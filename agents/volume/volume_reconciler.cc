@@ -12,6 +12,26 @@ constexpr std::uint64_t kGib = 1ULL << 30U;
 constexpr std::int64_t kRetry_ms = 2000;
 constexpr std::int64_t kMaxImages = 1000;
 
+// Which part of a long answer is asked for.
+struct Page {
+  std::size_t first = 0, most = kMaxImages;
+  bool descending = false;
+
+  void sort(std::vector<std::string>& names) const {
+    std::sort(names.begin(), names.end());
+    if (descending) std::reverse(names.begin(), names.end());
+  }
+};
+
+Result<Page> parse_page(const Json& params) {
+  HANOK_TRY(offset, get_int(params, "offset"));
+  HANOK_TRY(limit, get_int(params, "limit"));
+  HANOK_TRY(descending, get_bool(params, "descending"));
+  return Page{static_cast<std::size_t>(std::max<std::int64_t>(offset.value_or(0), 0)),
+              static_cast<std::size_t>(std::clamp<std::int64_t>(limit.value_or(kMaxImages), 0, kMaxImages)),
+              descending.value_or(false)};
+}
+
 bool is_hopeless(ErrorCode code) {
   return code == ErrorCode::kNotFound || code == ErrorCode::kBadRequest || code == ErrorCode::kOverQuota ||
          code == ErrorCode::kForbidden;
@@ -93,7 +113,8 @@ Result<Json> VolumeReconciler::apply_snapshot(const Json& object) {
     HANOK_CHECK(storage::delete_volume_snapshot(store_, snapshot.snapshot));
     return Json{{"task", snapshot.task}, {"state", "deleted"}};
   }
-  HANOK_CHECK(storage::create_volume_snapshot(store_, snapshot.snapshot));
+  HANOK_CHECK(snapshot.source.empty() ? storage::create_volume_snapshot(store_, snapshot.snapshot)
+                                      : storage::adopt_snapshot(store_, snapshot.snapshot, snapshot.source));
   return Json{{"task", snapshot.task}, {"state", "available"}};
 }
 
@@ -116,8 +137,9 @@ Result<Outcome> VolumeReconciler::apply(const Task& task) {
 }
 
 std::optional<Result<Json>> VolumeReconciler::answer(const std::string& method, const Json& params) {
-  if (method != "volume_images") return std::nullopt;
-  return images(params);
+  if (method == "volume_images") return images(params);
+  if (method == "volume_snapshots") return snapshots(params);
+  return std::nullopt;
 }
 
 Result<Json> VolumeReconciler::image(const storage::ImageRef& ref) {
@@ -129,21 +151,15 @@ Result<Json> VolumeReconciler::image(const storage::ImageRef& ref) {
 Result<Json> VolumeReconciler::images(const Json& params) {
   HANOK_TRY(pool, need_string(params, "pool"));
   HANOK_TRY(name, get_string(params, "name"));
-  HANOK_TRY(offset, get_int(params, "offset"));
-  HANOK_TRY(limit, get_int(params, "limit"));
-  HANOK_TRY(descending, get_bool(params, "descending"));
+  HANOK_TRY(page, parse_page(params));
   if (name) {
     HANOK_TRY(found, image({pool, *name}));
     return Json{{"images", Json::array({found})}};
   }
   HANOK_TRY(names, store_.list(pool));
-  std::sort(names.begin(), names.end());
-  if (descending.value_or(false)) std::reverse(names.begin(), names.end());
+  page.sort(names);
   Json out = Json::array();
-  const auto first = static_cast<std::size_t>(std::max<std::int64_t>(offset.value_or(0), 0));
-  const auto most =
-      static_cast<std::size_t>(std::clamp<std::int64_t>(limit.value_or(kMaxImages), 0, kMaxImages));
-  for (std::size_t i = first; i < names.size() && out.size() < most; ++i) {
+  for (std::size_t i = page.first; i < names.size() && out.size() < page.most; ++i) {
     auto found = image({pool, names[i]});
     if (found.ok()) {
       out.push_back(std::move(*found));
@@ -152,6 +168,46 @@ Result<Json> VolumeReconciler::images(const Json& params) {
     }
   }
   return Json{{"images", std::move(out)}};
+}
+
+// The images of a page are not known before those in front of it were looked into.
+Result<Json> VolumeReconciler::snapshots(const Json& params) {
+  HANOK_TRY(pool, need_string(params, "pool"));
+  HANOK_TRY(image, get_string(params, "image"));
+  HANOK_TRY(name, get_string(params, "name"));
+  HANOK_TRY(page, parse_page(params));
+  std::vector<std::string> images;
+  if (image) {
+    images.push_back(*image);
+  } else {
+    HANOK_TRY(all, store_.list(pool));
+    images = std::move(all);
+    page.sort(images);
+  }
+  Json out = Json::array();
+  std::size_t seen = 0;
+  for (const std::string& one : images) {
+    if (out.size() >= page.most) break;
+    HANOK_TRY(found, snapshots_of({pool, one}, page.descending, image.has_value()));
+    for (const Json& snapshot : found) {
+      const bool wanted = !name || snapshot["name"] == *name;
+      if (wanted && seen++ >= page.first && out.size() < page.most) out.push_back(snapshot);
+    }
+  }
+  return Json{{"snapshots", std::move(out)}};
+}
+
+Result<Json> VolumeReconciler::snapshots_of(const storage::ImageRef& ref, bool descending, bool must_be) {
+  auto found = store_.snapshots(ref);
+  if (!found.ok() && found.error().code == ErrorCode::kNotFound && !must_be) return Json::array();
+  if (!found.ok()) return found.take_error();
+  std::sort(found->begin(), found->end(),
+            [&](const auto& a, const auto& b) { return descending ? b.name < a.name : a.name < b.name; });
+  Json out = Json::array();
+  for (const storage::SnapshotInfo& one : *found) {
+    out.push_back({{"image", ref.name}, {"name", one.name}, {"size_bytes", one.size_bytes}});
+  }
+  return out;
 }
 
 }  // namespace hanok::agent

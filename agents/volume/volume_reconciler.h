@@ -25,10 +25,15 @@ class VolumeReconciler final : public Reconciler {
   [[nodiscard]] Result<Outcome> apply(const Task& task) override;
   // "volume_images" {pool, name} or {pool, offset, limit, descending}: images, sorted by name, with
   // size_bytes and in_use. One that goes meanwhile is left out.
+  // "volume_snapshots" {pool, image, name} or {pool, offset, limit, descending}: snapshots, sorted by image
+  // and name, with both and size_bytes.
   [[nodiscard]] std::optional<Result<Json>> answer(const std::string& method, const Json& params) override;
 
  private:
   [[nodiscard]] Result<Json> images(const Json& params);
+  [[nodiscard]] Result<Json> snapshots(const Json& params);
+  // [] for an image that is gone, unless it must be there.
+  [[nodiscard]] Result<Json> snapshots_of(const storage::ImageRef& ref, bool descending, bool must_be);
   [[nodiscard]] Result<Json> image(const storage::ImageRef& ref);
   [[nodiscard]] Result<Json> apply_volume(const Json& object);
   [[nodiscard]] Result<Json> apply_snapshot(const Json& object);

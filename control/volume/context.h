@@ -39,6 +39,14 @@ using Operation = Answer (*)(const Context&, http::Request&);
 [[nodiscard]] Answer list_manageable_3_8(const Context& context, http::Request& request);
 [[nodiscard]] Answer list_manageable_detail_3_8(const Context& context, http::Request& request);
 [[nodiscard]] Answer manage_volume_3_8(const Context& context, http::Request& request);
+// manage_snapshots.cc
+[[nodiscard]] Answer list_manageable_snapshots(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_manageable_snapshots_detail(const Context& context, http::Request& request);
+[[nodiscard]] Answer manage_snapshot(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_manageable_snapshots_3_8(const Context& context, http::Request& request);
+[[nodiscard]] Answer list_manageable_snapshots_detail_3_8(const Context& context, http::Request& request);
+[[nodiscard]] Answer manage_snapshot_3_8(const Context& context, http::Request& request);
+[[nodiscard]] Answer unmanage_snapshot(store::Tx& tx, const Snapshot& snapshot);
 // actions.cc
 [[nodiscard]] Answer volume_action(const Context& context, http::Request& request);
 // metadata.cc: of volumes and of snapshots

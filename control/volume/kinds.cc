@@ -154,6 +154,7 @@ Result<Json> render_snapshot(store::Tx& tx, const std::string& id, const std::st
               {"pool", volume ? volume->pool : kPool},
               {"image", rbd_image_of(snapshot->volume_id)},
               {"snapshot", rbd_snapshot_of(id)},
+              {"source", snapshot->source_name.value_or("")},
               {"wanted", step->task == "delete" ? "absent" : "present"},
               {"request_id", snapshot->request_id}};
 }

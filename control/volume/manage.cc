@@ -10,6 +10,7 @@
 #include "control/volume/create.h"
 #include "control/volume/kinds.h"
 #include "control/volume/listing.h"
+#include "control/volume/manage.h"
 #include "control/volume/types.h"
 #include "control/volume/view.h"
 
@@ -19,37 +20,8 @@ namespace {
 constexpr std::int64_t kTimeout_ms = 20'000;
 constexpr std::int64_t kGib_bytes = 1LL << 30;
 constexpr int kManageableMinor = 8;  // /manageable_volumes came with 3.8, os-volume-manage is older
-
-struct Place {
-  std::string host, pool;
-};
-
-// The host that does the work, if `wanted` is it: as a volume shows it, or as the services do; with a pool.
-Result<Place> chosen_place(const Context& context, const std::string& wanted) {
-  if (wanted.empty()) return bad_request("Invalid input received: either host or cluster must be specified.");
-  return context.database.read([&](store::Tx& tx) -> Result<Place> {
-    HANOK_TRY(host, volume_host(tx));
-    HANOK_TRY(pools, volume_pools(tx));
-    if (!host) return unavailable("No volume agent is up.");
-    for (const std::string& name : {std::string("hanok"), *host}) {
-      if (wanted == name + "@rbd") return Place{*host, kPool};
-      for (const auto& known : pools) {
-        if (wanted == name + "@rbd#" + known.first) return Place{*host, known.first};
-      }
-    }
-    return not_found(
-        fmt::format("Service cinder-volume could not be found on host {}.", wanted.substr(0, 255)));
-  });
-}
-
-// Images of the pool by name, at most `limit` after `offset`; with a name, that one: kNotFound if it is not
-// there.
-Result<Json> ask_images(const Context& context, const Place& place, Json params) {
-  params["pool"] = place.pool;
-  HANOK_TRY(answer, context.asker.ask(place.host, "volume_images", params, kTimeout_ms));
-  HANOK_TRY(images, get_array(answer, "images"));
-  return images == nullptr ? Json::array() : *images;
-}
+constexpr const char* kImageMethod = "volume_images";
+constexpr const char* kImageKey = "images";
 
 // The volume that has this image, is being made in it, or is to get it; if there is one.
 Result<std::optional<std::string>> volume_with(store::Tx& tx, const std::string& pool,
@@ -64,8 +36,7 @@ Result<std::optional<std::string>> volume_with(store::Tx& tx, const std::string&
 }
 
 std::int64_t gib_of(const Json& image) {
-  return std::max<std::int64_t>(1,
-                                (image.value("size_bytes", std::int64_t{0}) + kGib_bytes - 1) / kGib_bytes);
+  return whole_gib(image.value("size_bytes", std::int64_t{0}));
 }
 
 Result<Json> manageable_json(store::Tx& tx, const std::string& pool, const Json& image, bool detail) {
@@ -84,36 +55,15 @@ Result<Json> manageable_json(store::Tx& tx, const std::string& pool, const Json&
 }
 
 Answer list_images(const Context& context, http::Request& request, bool detail) {
-  HANOK_TRY(page, page_of(request));
-  if (!page.marker.empty()) return bad_request("Invalid input received: use offset, there are no markers.");
-  HANOK_TRY(place, chosen_place(context, request.query_one("host").value_or("")));
-  const std::string sort = request.query_one("sort").value_or("reference:asc");
-  if (sort != "reference" && sort != "reference:asc" && sort != "reference:desc") {
-    return bad_request("Invalid sort: images are sorted by reference only.");
-  }
-  HANOK_TRY(
-      images,
-      ask_images(context, place,
-                 {{"offset", page.offset}, {"limit", page.limit}, {"descending", sort == "reference:desc"}}));
+  HANOK_TRY(page, manageable_page(context, request, kImageMethod, kImageKey));
   return context.database.read([&](store::Tx& tx) -> Answer {
     Json list = Json::array();
-    for (const Json& image : images) {
-      HANOK_TRY(item, manageable_json(tx, place.pool, image, detail));
+    for (const Json& image : page.items) {
+      HANOK_TRY(item, manageable_json(tx, page.place.pool, image, detail));
       list.push_back(std::move(item));
     }
     return http::ok({{"manageable-volumes", std::move(list)}});
   });
-}
-
-Status need_minor(const http::Request& request) {
-  return request.minor_version >= kManageableMinor ? Status()
-                                                   : Status(not_found("The resource could not be found."));
-}
-
-Error invalid_reference(const std::string& name, const char* reason) {
-  return bad_request(fmt::format(
-      "Manage existing volume failed due to invalid backend reference {{'source-name': '{}'}}: {}", name,
-      reason));
 }
 
 struct Wanted {
@@ -127,10 +77,7 @@ Result<Wanted> parse_manage(const http::Request& request) {
   HANOK_CHECK(only_fields(*body, {"host", "cluster", "ref", "name", "description", "volume_type", "metadata",
                                   "bootable", "availability_zone"}));
   HANOK_TRY(host, get_string(*body, "host"));
-  HANOK_TRY(ref, need_object(*body, "ref"));
-  HANOK_TRY(image, get_string(*ref, "source-name"));
-  if (!image || image->empty())
-    return bad_request("Invalid input received: ref must have the element 'source-name'.");
+  HANOK_TRY(image, source_name_of(*body));
   HANOK_TRY(name, get_string(*body, "name"));
   HANOK_TRY(description, get_string(*body, "description"));
   HANOK_TRY(type, get_string(*body, "volume_type"));
@@ -157,6 +104,70 @@ Result<Wanted> parse_manage(const http::Request& request) {
 
 }  // namespace
 
+Result<Place> chosen_place(const Context& context, const std::string& wanted) {
+  if (wanted.empty()) return bad_request("Invalid input received: either host or cluster must be specified.");
+  return context.database.read([&](store::Tx& tx) -> Result<Place> {
+    HANOK_TRY(host, volume_host(tx));
+    HANOK_TRY(pools, volume_pools(tx));
+    if (!host) return unavailable("No volume agent is up.");
+    for (const std::string& name : {std::string("hanok"), *host}) {
+      if (wanted == name + "@rbd") return Place{*host, kPool};
+      for (const auto& known : pools) {
+        if (wanted == name + "@rbd#" + known.first) return Place{*host, known.first};
+      }
+    }
+    return not_found(
+        fmt::format("Service cinder-volume could not be found on host {}.", wanted.substr(0, 255)));
+  });
+}
+
+Result<Json> ask_for_list(const Context& context, const Place& place, const char* method, const char* key,
+                          Json params) {
+  params["pool"] = place.pool;
+  HANOK_TRY(answer, context.asker.ask(place.host, method, params, kTimeout_ms));
+  HANOK_TRY(list, get_array(answer, key));
+  return list == nullptr ? Json::array() : *list;
+}
+
+Result<ManageablePage> manageable_page(const Context& context, const http::Request& request,
+                                       const char* method, const char* key) {
+  HANOK_TRY(page, page_of(request));
+  if (!page.marker.empty()) return bad_request("Invalid input received: use offset, there are no markers.");
+  HANOK_TRY(place, chosen_place(context, request.query_one("host").value_or("")));
+  const std::string sort = request.query_one("sort").value_or("reference:asc");
+  if (sort != "reference" && sort != "reference:asc" && sort != "reference:desc") {
+    return bad_request("Invalid sort: what can be managed is sorted by reference only.");
+  }
+  HANOK_TRY(items,
+            ask_for_list(
+                context, place, method, key,
+                {{"offset", page.offset}, {"limit", page.limit}, {"descending", sort == "reference:desc"}}));
+  return ManageablePage{place, std::move(items)};
+}
+
+Status need_manageable(const http::Request& request) {
+  return request.minor_version >= kManageableMinor ? Status()
+                                                   : Status(not_found("The resource could not be found."));
+}
+
+Error invalid_reference(const std::string& name, const char* reason) {
+  return bad_request(fmt::format(
+      "Manage existing volume failed due to invalid backend reference {{'source-name': '{}'}}: {}", name,
+      reason));
+}
+
+Result<std::string> source_name_of(const Json& body) {
+  HANOK_TRY(ref, need_object(body, "ref"));
+  HANOK_TRY(name, get_string(*ref, "source-name"));
+  if (!name || name->empty())
+    return bad_request("Invalid input received: ref must have the element 'source-name'.");
+  return std::move(*name);
+}
+
+std::int64_t whole_gib(std::int64_t bytes) {
+  return std::max<std::int64_t>(1, (bytes + kGib_bytes - 1) / kGib_bytes);
+}
+
 Answer list_manageable(const Context& context, http::Request& request) {
   return list_images(context, request, false);
 }
@@ -164,15 +175,15 @@ Answer list_manageable_detail(const Context& context, http::Request& request) {
   return list_images(context, request, true);
 }
 Answer list_manageable_3_8(const Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request));
+  HANOK_CHECK(need_manageable(request));
   return list_images(context, request, false);
 }
 Answer list_manageable_detail_3_8(const Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request));
+  HANOK_CHECK(need_manageable(request));
   return list_images(context, request, true);
 }
 Answer manage_volume_3_8(const Context& context, http::Request& request) {
-  HANOK_CHECK(need_minor(request));
+  HANOK_CHECK(need_manageable(request));
   return manage_volume(context, request);
 }
 
@@ -181,7 +192,7 @@ Answer manage_volume(const Context& context, http::Request& request) {
   const std::string& name = *wanted.spec.managed_image;
   HANOK_TRY(place, chosen_place(context, wanted.host));
   wanted.spec.managed_pool = place.pool;
-  auto images = ask_images(context, place, {{"name", name}});
+  auto images = ask_for_list(context, place, kImageMethod, kImageKey, {{"name", name}});
   if (!images.ok() && images.error().code == ErrorCode::kNotFound)
     return invalid_reference(name, "no such image in the pool.");
   if (!images.ok()) return images.take_error();

@@ -78,6 +78,7 @@ Snapshot snapshot_from(const store::Row& row) {
   out.name = row.maybe_text("name");
   out.description = row.maybe_text("description");
   out.group_snapshot_id = row.maybe_text("group_snapshot_id");
+  out.source_name = row.maybe_text("source_name");
   out.last_error = row.maybe_text("last_error");
   out.size_gib = row.integer("size_gib");
   out.metadata = row.json("metadata");
@@ -204,11 +205,11 @@ Status insert_snapshot(store::Tx& tx, const Snapshot& snapshot) {
   HANOK_CHECK(tx.execute(
       "INSERT INTO snapshots (id, volume_id, project_id, user_id, name, description, status, "
       "size_gib, metadata,"
-      " deadline_us, request_id, group_snapshot_id, created_us)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " deadline_us, request_id, group_snapshot_id, source_name, created_us)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {snapshot.id, snapshot.volume_id, snapshot.project_id, snapshot.user_id, snapshot.name,
        snapshot.description, snapshot.status, snapshot.size_gib, snapshot.metadata, snapshot.deadline_us,
-       snapshot.request_id, snapshot.group_snapshot_id, snapshot.created_us}));
+       snapshot.request_id, snapshot.group_snapshot_id, snapshot.source_name, snapshot.created_us}));
   return tx.touch("snapshot", snapshot.id);
 }
 

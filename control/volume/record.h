@@ -39,7 +39,8 @@ struct Attachment {
 };
 struct Snapshot {
   std::string id, volume_id, project_id, user_id, status, request_id;
-  std::optional<std::string> name, description, group_snapshot_id, last_error;
+  std::optional<std::string> name, description, group_snapshot_id, last_error,
+      source_name;  // the image's snapshot of this name is to become it
   std::int64_t size_gib = 0;
   Json metadata = Json::object();
   std::int64_t deadline_us = 0, created_us = 0;

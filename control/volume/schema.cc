@@ -243,6 +243,9 @@ ALTER TABLE volumes ADD COLUMN group_id TEXT;
 CREATE INDEX volumes_group ON volumes (group_id) WHERE group_id IS NOT NULL;
 ALTER TABLE snapshots ADD COLUMN group_snapshot_id TEXT;
 CREATE INDEX snapshots_group ON snapshots (group_snapshot_id) WHERE group_snapshot_id IS NOT NULL;
+)sql"},
+                     {9, R"sql(
+ALTER TABLE snapshots ADD COLUMN source_name TEXT;  -- the image has it already, under this name
 )sql"}}};
 }
 

@@ -61,6 +61,15 @@ Answer force_delete(const Context& context, http::Request& request) {
   });
 }
 
+Answer unmanage_snapshot_call(const Context& context, http::Request& request) {
+  if (!request.caller.is_admin) return forbidden("Policy doesn't allow snapshot unmanage to be performed.");
+  return context.database.write([&](store::Tx& tx) -> Answer {
+    HANOK_TRY(snapshot, requested_snapshot(tx, request));
+    HANOK_CHECK(check_ungrouped(snapshot));
+    return unmanage_snapshot(tx, snapshot);
+  });
+}
+
 }  // namespace
 
 Answer create_snapshot(const Context& context, http::Request& request) {
@@ -98,6 +107,7 @@ Answer create_snapshot(const Context& context, http::Request& request) {
                       .description = description,
                       .group_snapshot_id = {},
                       .last_error = {},
+                      .source_name = {},
                       .size_gib = volume.size_gib,
                       .metadata = metadata,
                       .deadline_us = now_us + kSnapshotCreateSeconds * kSecond_us,
@@ -149,6 +159,7 @@ Answer snapshot_action(const Context& context, http::Request& request) {
   const auto action = request.json.begin();
   if (action.key() == "os-reset_status") return reset_status(context, request, action.value());
   if (action.key() == "os-force_delete") return force_delete(context, request);
+  if (action.key() == "os-unmanage") return unmanage_snapshot_call(context, request);
   return bad_request(fmt::format("There is no such action: {}.", action.key().substr(0, 64)));
 }
 

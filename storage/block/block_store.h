@@ -31,6 +31,10 @@ struct ImageInfo {
   std::optional<SnapshotRef> parent;
   std::vector<std::string> snapshots;
 };
+struct SnapshotInfo {
+  std::string name;
+  std::uint64_t size_bytes = 0;
+};
 // Ceilings on what a client does to an image; both 0: none. `burst` is 0 or at least `rate`.
 struct Limit {
   std::uint64_t rate = 0;   // operations or bytes per second
@@ -124,6 +128,9 @@ class BlockStore {
   // kConflict: one exists, or a client does not lend its lock; kBadRequest: an image has no exclusive lock.
   [[nodiscard]] virtual Status create_snapshots(const std::vector<SnapshotRef>& snapshots) = 0;
   [[nodiscard]] virtual Status remove_snapshot(const SnapshotRef& snapshot) = 0;
+  [[nodiscard]] virtual Result<std::vector<SnapshotInfo>> snapshots(const ImageRef& image) = 0;
+  // Its clones do not mind. kConflict when the new name is taken.
+  [[nodiscard]] virtual Status rename_snapshot(const SnapshotRef& snapshot, const std::string& name) = 0;
   // Bytes and size as they were; kNotFound when there is no such snapshot. Not for an image that is in use.
   [[nodiscard]] virtual Status rollback(const SnapshotRef& snapshot) = 0;
   // Reads at most `length`; short only at the end.

@@ -213,6 +213,29 @@ Status MemoryStore::remove_snapshot(const SnapshotRef& snapshot) {
   return {};
 }
 
+Result<std::vector<SnapshotInfo>> MemoryStore::snapshots(const ImageRef& image) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_TRY(found, find_image(image));
+  std::vector<SnapshotInfo> out;
+  for (const auto& [name, bytes] : found->snapshots) out.push_back({name, bytes.size()});
+  return out;
+}
+
+Status MemoryStore::rename_snapshot(const SnapshotRef& snapshot, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  HANOK_CHECK(enter());
+  HANOK_TRY(found, find_image(snapshot.image));
+  if (!found->snapshots.contains(snapshot.snapshot)) {
+    return not_found("There is no snapshot " + snapshot.snapshot + ".");
+  }
+  if (found->snapshots.contains(name)) return conflict("Snapshot " + name + " exists.");
+  auto node = found->snapshots.extract(snapshot.snapshot);
+  node.key() = name;
+  found->snapshots.insert(std::move(node));
+  return {};
+}
+
 Status MemoryStore::rollback(const SnapshotRef& snapshot) {
   const std::lock_guard lock(mutex_);
   HANOK_CHECK(enter());

@@ -40,6 +40,8 @@ class MemoryStore final : public BlockStore {
   // Each image is a step that may fail: then those before it stay, as after a kill.
   [[nodiscard]] Status create_snapshots(const std::vector<SnapshotRef>& snapshots) override;
   [[nodiscard]] Status remove_snapshot(const SnapshotRef& snapshot) override;
+  [[nodiscard]] Result<std::vector<SnapshotInfo>> snapshots(const ImageRef& image) override;
+  [[nodiscard]] Status rename_snapshot(const SnapshotRef& snapshot, const std::string& name) override;
   [[nodiscard]] Status rollback(const SnapshotRef& snapshot) override;
   [[nodiscard]] Result<std::size_t> read(const ImageRef& image, std::uint64_t offset, char* out,
                                          std::size_t length) override;

@@ -50,6 +50,8 @@ class Converter {
 // Of one that did not get through its first step.
 [[nodiscard]] Status undo_move(BlockStore& store, const ImageRef& image, const std::string& pool);
 [[nodiscard]] Status create_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);
+// One that the image has under another name.
+[[nodiscard]] Status adopt_snapshot(BlockStore& store, const SnapshotRef& snapshot, const std::string& name);
 // All of one instant (BlockStore::create_snapshots).
 [[nodiscard]] Status create_group_snapshot(BlockStore& store, const std::vector<SnapshotRef>& snapshots);
 [[nodiscard]] Status delete_volume_snapshot(BlockStore& store, const SnapshotRef& snapshot);

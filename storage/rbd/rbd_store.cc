@@ -21,6 +21,19 @@ int make_image(librbd::RBD& rbd, librados::IoCtx& io, const std::string& name, c
   return rbd.remove(io, name.c_str()) < 0 ? code : make();
 }
 
+// But for the hidden ones, on which clones live whose snapshot was removed.
+Result<std::vector<SnapshotInfo>> visible_snapshots(librbd::Image& image, const ImageRef& ref) {
+  std::vector<librbd::snap_info_t> all;
+  if (const int code = image.snap_list(all); code < 0) return rbd_error(code, "Snapshots of " + display(ref));
+  std::vector<SnapshotInfo> out;
+  for (auto& one : all) {
+    librbd::snap_namespace_type_t kind = RBD_SNAP_NAMESPACE_TYPE_USER;
+    static_cast<void>(image.snap_get_namespace_type(one.id, &kind));
+    if (kind == RBD_SNAP_NAMESPACE_TYPE_USER) out.push_back({std::move(one.name), one.size});
+  }
+  return out;
+}
+
 class RbdStore final : public BlockStore {
  public:
   explicit RbdStore(RbdOptions options) : cluster_(std::move(options)) {}
@@ -107,13 +120,8 @@ class RbdStore final : public BlockStore {
     if (open->image.get_parent(&parent, &snapshot) == 0) {
       out.parent = SnapshotRef{{parent.pool_name, parent.image_name}, snapshot.name};
     }
-    std::vector<librbd::snap_info_t> snapshots;
-    HANOK_CHECK(status(open->image.snap_list(snapshots), "Snapshots of " + display(image)));
-    for (const auto& one : snapshots) {
-      librbd::snap_namespace_type_t kind = RBD_SNAP_NAMESPACE_TYPE_USER;
-      static_cast<void>(open->image.snap_get_namespace_type(one.id, &kind));
-      if (kind == RBD_SNAP_NAMESPACE_TYPE_USER) out.snapshots.push_back(one.name);
-    }
+    HANOK_TRY(snapshots, visible_snapshots(open->image, image));
+    for (auto& one : snapshots) out.snapshots.push_back(std::move(one.name));
     return out;
   }
 
@@ -137,6 +145,17 @@ class RbdStore final : public BlockStore {
 
   Status remove_snapshot(const SnapshotRef& snapshot) override {
     return remove_image_snapshot(cluster_, snapshot);
+  }
+
+  Result<std::vector<SnapshotInfo>> snapshots(const ImageRef& image) override {
+    HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
+    return visible_snapshots(open->image, image);
+  }
+
+  Status rename_snapshot(const SnapshotRef& snapshot, const std::string& name) override {
+    HANOK_TRY(open, open_image(cluster_, snapshot.image, OpenMode::kReadWrite));
+    return status(open->image.snap_rename(snapshot.snapshot.c_str(), name.c_str()),
+                  "Renaming of snapshot " + snapshot.snapshot + " of " + display(snapshot.image));
   }
 
   Status rollback(const SnapshotRef& snapshot) override {

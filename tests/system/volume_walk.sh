@@ -92,6 +92,20 @@ cinder --os-volume-api-version 3.60 manage --name "$tag-clone" hanok@rbd#volumes
 available volume show "$tag-clone"
 expect "the size" "$(value size volume show "$tag-clone")" 3
 
+step "The same with a snapshot"
+os volume snapshot create --volume "$tag-clone" "$tag-kept" >/dev/null
+available volume snapshot show "$tag-kept"
+kept=$(value id volume snapshot show "$tag-kept")
+cinder --os-volume-api-version 3.60 snapshot-unmanage "$tag-kept"
+gone 30 volume snapshot show "$tag-kept"
+expect_in "cinder snapshot-manageable-list" "$(cinder --os-volume-api-version 3.60 snapshot-manageable-list hanok@rbd#volumes)" "'source-name': 'snapshot-$kept'"
+! cinder --os-volume-api-version 3.60 snapshot-manage "$tag-clone" "$tag-absent" >/dev/null 2>"$work/refused" || die "a snapshot that is absent was managed"
+expect_in "the refusal" "$(cat "$work/refused")" "no such snapshot"
+cinder --os-volume-api-version 3.60 snapshot-manage --name "$tag-kept" "$tag-clone" "snapshot-$kept" >/dev/null
+available volume snapshot show "$tag-kept"
+os volume snapshot delete "$tag-kept"
+gone 30 volume snapshot show "$tag-kept"
+
 step "Everything is removed: also a parent before its clones"
 os volume delete --purge "$tag-volume"
 gone 60 volume show "$tag-volume"

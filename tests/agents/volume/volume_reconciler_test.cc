@@ -139,6 +139,28 @@ TEST_F(VolumeReconcilerTest, SaysWhichImagesThereAre) {
   EXPECT_FALSE(reconciler_.answer("console_log", Json::object()));
 }
 
+TEST_F(VolumeReconcilerTest, SaysWhichSnapshotsThereAre) {
+  for (const char* name : {"b", "a"}) ASSERT_TRUE(store_.create({"volumes", name}, 4096).ok());
+  ASSERT_TRUE(store_.create_snapshot({{"volumes", "a"}, "2"}).ok());
+  ASSERT_TRUE(store_.create_snapshot({{"volumes", "a"}, "1"}).ok());
+  ASSERT_TRUE(store_.create_snapshot({{"volumes", "b"}, "1"}).ok());
+  const auto ask = [&](Json params) {
+    params["pool"] = "volumes";
+    std::string names;
+    const auto answer = reconciler_.answer("volume_snapshots", params);
+    if (!answer || !answer->ok()) return std::string("refused");
+    for (const Json& one : (**answer)["snapshots"]) names += one.value("image", "") + one.value("name", "");
+    return names;
+  };
+  EXPECT_EQ(ask(Json::object()), "a1a2b1");
+  EXPECT_EQ(ask({{"descending", true}}), "b1a2a1");
+  EXPECT_EQ(ask({{"offset", 1}, {"limit", 1}}), "a2");
+  EXPECT_EQ(ask({{"offset", 9}}), "");
+  EXPECT_EQ(ask({{"image", "a"}, {"name", "2"}}), "a2");
+  EXPECT_EQ(ask({{"image", "a"}, {"name", "3"}}), "");
+  EXPECT_EQ(ask({{"image", "c"}, {"name", "1"}}), "refused");
+}
+
 TEST_F(VolumeReconcilerTest, NothingIsDoneForAnObjectThatIsNotWanted) {
   EXPECT_TRUE(apply("volume", nullptr).is_null());
 }

@@ -122,5 +122,154 @@ TEST_F(ManageTest, AVolumeThatIsLetGoLeavesItsImageWhichCanBeManagedAgain) {
   EXPECT_EQ(status(again), "available");
 }
 
+class ManageSnapshotTest : public ManageTest {
+ protected:
+  void SetUp() override {
+    ManageTest::SetUp();
+    id_ = ready();
+    image_ = {"volumes", "volume-" + id_};
+    EXPECT_TRUE(blocks.create_snapshot({image_, "nightly"}).ok());
+  }
+  Json manage_snapshot(const Json& more = Json::object(), int status = 202) {
+    Json body = {{"volume_id", id_}, {"ref", {{"source-name", "nightly"}}}, {"name", "mine now"}};
+    body.update(more);
+    return api->post("/v3/p1/os-snapshot-manage", {{"snapshot", body}}, status);
+  }
+  std::string managed() { return manage_snapshot()["snapshot"]["id"]; }
+  Json listed_snapshots(const std::string& query = "") {
+    return api->get("/v3/p1/os-snapshot-manage/detail?host=node1@rbd%23volumes" +
+                    query)["manageable-snapshots"];
+  }
+  std::string snapshot_status(const std::string& id) {
+    return api->get("/v3/snapshots/" + id)["snapshot"]["status"];
+  }
+  void unmanage(const std::string& id, int status) {
+    api->post("/v3/snapshots/" + id + "/action", {{"os-unmanage", nullptr}}, status);
+  }
+  void set_volume(const std::string& column, const std::string& value) {
+    write([&](store::Tx& tx) {
+      return tx.execute("UPDATE volumes SET " + column + " = ? WHERE id = ?", {value, id_});
+    });
+  }
+  std::vector<std::string> names() { return blocks.info(image_)->snapshots; }
+
+  std::string id_;
+  storage::ImageRef image_;
+};
+
+TEST_F(ManageSnapshotTest, ASnapshotOfTheImageIsKnownByItsNewName) {
+  const Json made = manage_snapshot({{"metadata", {{"a", "b"}}}})["snapshot"];
+  const std::string id = made["id"];
+  EXPECT_EQ(made["size"], 1);
+  EXPECT_EQ(made["status"], "creating");
+  EXPECT_EQ(made["metadata"], (Json{{"a", "b"}}));
+  EXPECT_EQ(names(), std::vector<std::string>{"nightly"});
+  // An agent that died after the renaming finishes.
+  EXPECT_TRUE(reconciler.apply({.kind = "snapshot", .id = id, .object = render("snapshot", id)}).ok());
+  EXPECT_EQ(work("snapshot", id)["state"], "available");
+  EXPECT_EQ(snapshot_status(id), "available");
+  EXPECT_EQ(names(), std::vector<std::string>{"snapshot-" + id});
+  api->remove("/v3/snapshots/" + id, 202);
+  work("snapshot", id);
+  EXPECT_TRUE(names().empty());
+}
+
+TEST_F(ManageSnapshotTest, OneThatGoesMeanwhileIsAnErrorAndOthersStay) {
+  const std::string id = managed();
+  EXPECT_TRUE(blocks.remove_snapshot({image_, "nightly"}).ok());
+  EXPECT_TRUE(blocks.create_snapshot({image_, "other"}).ok());
+  work("snapshot", id);
+  EXPECT_EQ(snapshot_status(id), "error");
+  api->remove("/v3/snapshots/" + id, 202);
+  work("snapshot", id);
+  EXPECT_EQ(names(), std::vector<std::string>{"other"});
+}
+
+TEST_F(ManageSnapshotTest, WhatIsWrongIsRefusedAndChangesNothing) {
+  manage_snapshot({{"ref", {{"source-name", "absent"}}}}, 400);
+  manage_snapshot({{"ref", {{"source-id", "1"}}}}, 400);
+  manage_snapshot({{"ref", nullptr}}, 400);
+  manage_snapshot({{"volume_id", "no id"}}, 400);
+  manage_snapshot({{"volume_id", nullptr}}, 400);
+  manage_snapshot({{"volume_id", "00000000-0000-0000-0000-000000000000"}}, 404);
+  manage_snapshot({{"surprise", 1}}, 400);
+  for (const std::string name : {"clone-volume-x", "backup-x"}) {  // made for work that is under way
+    EXPECT_TRUE(blocks.create_snapshot({image_, name}).ok());
+    manage_snapshot({{"ref", {{"source-name", name}}}}, 400);
+  }
+  set_volume("status", "in-use");
+  manage_snapshot(Json::object(), 400);
+  set_volume("status", "available");
+  set_volume("moved_from", "volumes-2");
+  manage_snapshot(Json::object(), 400);
+  set_volume("moved_from", "");
+  api->put("/v3/p1/os-quota-sets/p1", {{"quota_set", {{"snapshots", 0}}}}, 200);
+  manage_snapshot(Json::object(), 413);
+  api->put("/v3/p1/os-quota-sets/p1", {{"quota_set", {{"snapshots", 10}}}}, 200);
+  EXPECT_EQ(api->get("/v3/snapshots")["snapshots"].size(), 0U);
+  const std::string id = managed();
+  manage_snapshot(Json::object(), 400);  // it is to be one already
+  work("snapshot", id);
+  manage_snapshot({{"ref", {{"source-name", "snapshot-" + id}}}}, 400);
+  asker.reconciler = nullptr;
+  manage_snapshot(Json::object(), 503);
+  api->be("p1");
+  manage_snapshot(Json::object(), 403);
+}
+
+TEST_F(ManageSnapshotTest, WhatIsThereIsListedWithWhetherItCanBeManaged) {
+  EXPECT_TRUE(blocks.create_snapshot({kImage, "foreign"}).ok());
+  EXPECT_TRUE(blocks.create_snapshot({image_, "clone-volume-x"}).ok());
+  const std::string known = snapshot(id_);
+  work("snapshot", known);
+  const Json all = listed_snapshots();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0]["source_reference"]["source-name"], kImage.name);
+  EXPECT_EQ(all[0]["reason_not_safe"], "its volume is not managed");
+  EXPECT_EQ(all[1]["reason_not_safe"], "used for a clone");
+  EXPECT_EQ(all[2]["reference"]["source-name"], "nightly");
+  EXPECT_EQ(all[2]["source_reference"]["source-name"], image_.name);
+  EXPECT_EQ(all[2]["safe_to_manage"], true);
+  EXPECT_EQ(all[2]["size"], 1);
+  EXPECT_EQ(all[3]["cinder_id"], known);
+  EXPECT_EQ(all[3]["safe_to_manage"], false);
+  EXPECT_EQ(listed_snapshots("&limit=1&offset=2")[0]["reference"]["source-name"], "nightly");
+  EXPECT_EQ(listed_snapshots("&sort=reference:desc")[0]["cinder_id"], known);
+  const auto since_3_8 = [&](int status, const std::string& minor, const std::string& path) {
+    return api->expect(status, http::Method::kGet, "/v3/manageable_snapshots" + path, nullptr,
+                       {{"OpenStack-API-Version", "volume 3." + minor}});
+  };
+  since_3_8(404, "7", "?host=node1@rbd");
+  const Json brief = since_3_8(200, "8", "?host=node1@rbd");
+  EXPECT_FALSE(brief["manageable-snapshots"][0].contains("cinder_id"));
+  since_3_8(200, "8", "/detail?host=node1@rbd");
+  since_3_8(400, "8", "");
+}
+
+TEST_F(ManageSnapshotTest, ASnapshotThatIsLetGoStaysInTheImageAndCanBeManagedAgain) {
+  const std::string id = snapshot(id_);
+  unmanage(id, 400);  // it is being taken
+  work("snapshot", id);
+  api->be("p1");
+  unmanage(id, 403);
+  api->be("p1", true);
+  const auto in_group = [&](const char* value) {
+    write([&](store::Tx& tx) {
+      return tx.execute(std::string("UPDATE snapshots SET group_snapshot_id = ") + value);
+    });
+  };
+  in_group("'g'");
+  unmanage(id, 400);
+  in_group("NULL");
+  unmanage(id, 202);
+  api->get("/v3/snapshots/" + id, 404);
+  unmanage(id, 404);
+  EXPECT_TRUE(render("snapshot", id).is_null());
+  EXPECT_EQ(names().size(), 2U);
+  const std::string again = manage_snapshot({{"ref", {{"source-name", "snapshot-" + id}}}})["snapshot"]["id"];
+  EXPECT_EQ(work("snapshot", again)["state"], "available");
+  EXPECT_EQ(names(), (std::vector<std::string>{"nightly", "snapshot-" + again}));
+}
+
 }  // namespace
 }  // namespace hanok::volume

@@ -25,6 +25,11 @@ TEST(MemoryStore, Encrypts) {
   test_encryption(store, "t");
 }
 
+TEST(MemoryStore, RenamesSnapshots) {
+  MemoryStore store;
+  test_snapshots_by_name(store, "t");
+}
+
 TEST(MemoryStore, RollsBack) {
   MemoryStore store;
   test_rollback(store, "t");

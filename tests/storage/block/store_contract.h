@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "storage/block/block_store.h"
@@ -92,6 +93,29 @@ inline void test_clones_outlive_parents(BlockStore& store, const std::string& ta
   EXPECT_OK(store.flatten(grandchild));
   EXPECT_EQ(read_text(store, grandchild, 0, 4), "base");
   EXPECT_OK(store.remove(grandchild));
+}
+
+inline void test_snapshots_by_name(BlockStore& store, const std::string& tag) {
+  const ImageRef image{"volumes", tag + "-named"};
+  const ImageRef child{"volumes", tag + "-named-child"};
+  EXPECT_EQ(code_of(store.snapshots(image)), ErrorCode::kNotFound);
+  ASSERT_OK(store.create(image, 4 * kMib));
+  EXPECT_OK(store.write(image, 0, "then", 4));
+  EXPECT_OK(store.create_snapshot({image, "a"}));
+  EXPECT_OK(store.resize(image, 8 * kMib));
+  EXPECT_OK(store.create_snapshot({image, "b"}));
+  ASSERT_OK(store.clone({image, "a"}, child));
+  EXPECT_EQ(code_of(store.rename_snapshot({image, "a"}, "b")), ErrorCode::kConflict);
+  EXPECT_EQ(code_of(store.rename_snapshot({image, "none"}, "c")), ErrorCode::kNotFound);
+  EXPECT_OK(store.rename_snapshot({image, "a"}, "c"));
+  auto there = store.snapshots(image);
+  ASSERT_OK(there);
+  std::map<std::string, std::uint64_t> sizes;
+  for (const SnapshotInfo& one : *there) sizes[one.name] = one.size_bytes;
+  EXPECT_EQ(sizes, (std::map<std::string, std::uint64_t>{{"b", 8 * kMib}, {"c", 4 * kMib}}));
+  EXPECT_EQ(read_text(store, child, 0, 4), "then");
+  EXPECT_OK(store.remove(child));
+  EXPECT_OK(store.remove(image));
 }
 
 // With a snapshot and a clone; written to while it moves; broken off and gone on with; taken back.

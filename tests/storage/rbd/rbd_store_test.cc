@@ -49,6 +49,10 @@ TEST_F(RbdStore, Encrypts) {
   test_encryption(*store_, tag_);
 }
 
+TEST_F(RbdStore, RenamesSnapshots) {
+  test_snapshots_by_name(*store_, tag_);
+}
+
 TEST_F(RbdStore, RollsBack) {
   test_rollback(*store_, tag_);
 }
