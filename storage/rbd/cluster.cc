@@ -57,6 +57,9 @@ Result<std::shared_ptr<librados::Rados>> Cluster::connect() const {
                   "false");  // what fails is returned; librbd's own lines would only repeat it
   rados->conf_set("log_to_stderr", "false");
   rados->conf_set("rbd_cache", "false");  // nothing here reads back what it wrote
+  // librbd 16.2 tells that an image is open and then takes a mutex of that image once more
+  // (ImageState::complete_action_unlock). With two threads one that is closed at once is freed meanwhile.
+  rados->conf_set("librados_thread_count", "1");
   if (const int code = rados->connect(); code < 0) {
     return unavailable(failed + ": " + std::strerror(-code));
   }
