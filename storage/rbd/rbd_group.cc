@@ -22,7 +22,7 @@ namespace hanok::storage {
 namespace {
 
 constexpr std::chrono::seconds kHoldAllWithin{20};  // guests wait meanwhile
-constexpr int kLockLost = -EAGAIN, kGivenUp = -ECANCELED;
+constexpr int kRefused = -EAGAIN;                   // to be tried again: the lock is lost, or all is given up
 
 enum class Step { kTaking, kAsked, kHeld, kMaking, kDone };
 
@@ -47,6 +47,7 @@ class Member final : public librbd::QuiesceWatchCtx {
 
   // With the mutex held.
   [[nodiscard]] Step step() const { return step_; }
+  [[nodiscard]] bool unanswered() const { return unanswered_; }
   void hold_or_refuse();
   void answer(int code);
 
@@ -90,7 +91,7 @@ void Member::make() {
     int code = open_->image.discard(0, 0);
     if (code >= 0) code = open_->image.snap_create(snapshot_.snapshot.c_str());
     const std::lock_guard lock(shared_.mutex);
-    again = code == kLockLost && !shared_.decided;
+    again = code == kRefused && !shared_.decided;
     outcome_ = code;
     if (again) continue;
     if (unanswered_) answer(0);  // another's
@@ -110,13 +111,13 @@ void Member::handle_quiesce() {
       shared_.changed.notify_all();
       return;
     }
-    if (step_ != Step::kDone) code = kGivenUp;
+    if (step_ != Step::kDone) code = kRefused;
   }
   open_->image.quiesce_complete(watch_, code);
 }
 
 void Member::answer(int code) {
-  step_ = code == kLockLost ? Step::kTaking : Step::kMaking;
+  step_ = code == kRefused ? Step::kTaking : Step::kMaking;
   unanswered_ = false;
   open_->image.quiesce_complete(watch_, code);
 }
@@ -127,7 +128,7 @@ void Member::hold_or_refuse() {
   if (owner) {
     step_ = Step::kHeld;
   } else {
-    answer(kLockLost);
+    answer(kRefused);
   }
 }
 
@@ -153,10 +154,10 @@ void decide(Shared& shared, const Members& members) {
       if (member->step() == Step::kAsked) member->hold_or_refuse();
     }
   }
-  const int code = all_are(members, Step::kHeld) ? 0 : kGivenUp;
+  const int code = all_are(members, Step::kHeld) ? 0 : kRefused;
   shared.decided = true;
   for (const auto& member : members) {
-    if (member->step() == Step::kHeld) member->answer(code);
+    if (member->unanswered()) member->answer(code);
   }
 }
 
@@ -196,8 +197,7 @@ Status outcome_of_all(Cluster& cluster, const Members& members) {
     if (!failed(member)) static_cast<void>(remove_image_snapshot(cluster, member->snapshot()));
   }
   for (const auto& member : members) {
-    if (failed(member) && member->outcome() != kGivenUp && member->outcome() != kLockLost)
-      return error_of(*member);
+    if (failed(member) && member->outcome() != kRefused) return error_of(*member);
   }
   return unavailable("The images of the group could not all be held at one instant");
 }
