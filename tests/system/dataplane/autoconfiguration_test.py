@@ -9,6 +9,18 @@ env > {out}.tmp && mv {out}.tmp {out}.$reason
 exit 0
 """
 
+ADVERTISED = """
+ask = (Ether(src="fa:16:3e:00:00:0NUMBER", dst="33:33:00:00:00:02") /
+       IPv6(src="fe80::f816:3eff:fe00:NUMBER", dst="ff02::2", hlim=255) / ICMPv6ND_RS())
+sniffer = AsyncSniffer(iface="eth0", lfilter=lambda one: ICMPv6ND_RA in one, count=1, timeout=10,
+                       started_callback=lambda: sendp(ask, iface="eth0"))
+sniffer.start()
+sniffer.join()
+got = sniffer.results[0]
+print(got[ICMPv6ND_RA].M, got[ICMPv6ND_RA].O, got[ICMPv6NDOptPrefixInfo].A, got[ICMPv6NDOptRDNSS].dns,
+      [name.decode() if isinstance(name, bytes) else name for name in got[ICMPv6NDOptDNSSL].searchlist])
+"""
+
 
 def mode(cidr, name, network_id):
     made = subnet(network_id, cidr, gateway=cidr.replace("::/64", "::1"), dns=["2001:db8::53"])
@@ -54,6 +66,15 @@ with Lab() as lab:
     expect("via fe80::f816:3eff:fe00:101" in route, f"default route: {route}")
     expect(slaac.run("sysctl", "-n", "net.ipv6.conf.eth0.mtu").stdout.strip() == "1450", "MTU")
     expect(slaac.ping("2001:db8:2::1") == 3, "the address by SLAAC does not reach beyond its router")
+    out = slaac.run("ping", "-n", "-c", "1", "-W", "5", "2001:db8:99::1", check=False).stdout
+    expect("No route" in out, "the router has no word for what it has no route to:\n" + out)
+
+    # What the modes ask of an advertisement: flags M and O, and of the prefix A; DNS servers and search list for all.
+    def advertised(guest, number):
+        return guest.python(ADVERTISED.replace("NUMBER", str(number))).strip()
+    for guest, number, flags in ((slaac, 1, "0 0 1"), (stateful, 2, "1 0 0"), (stateless, 4, "0 1 1")):
+        told = advertised(guest, number)
+        expect(told == f"{flags} ['2001:db8::53'] ['example.org.']", f"the advertisement to p{number}: {told}")
     # Stateful: on link, a default route, but no address of one's own making.
     wait_for(lambda: "via fe80" in stateful.run("ip", "-6", "route", "show", "default").stdout, "default route", 20)
     expect(not any(one.startswith("2001") for one in addresses(stateful)), f"stateful: {addresses(stateful)}")

@@ -39,12 +39,13 @@ ask("request", source="10.0.0.14", target="10.0.0.1", ciaddr="10.0.0.14")
 ask("request", source="10.0.0.14", ciaddr="10.0.0.14")
 ask("request", requested_addr="10.0.0.99")
 ask("inform", source="10.0.0.14", ciaddr="10.0.0.14")
+ask("request", server_id="10.0.0.7", requested_addr="10.0.0.14", answered=False)
 ask("decline", answered=False, server_id="10.0.0.1", requested_addr="10.0.0.14")
 ask("release", source="10.0.0.14", target="10.0.0.1", ciaddr="10.0.0.14", answered=False, server_id="10.0.0.1")
 """
 ANSWERS = ["discover 2 10.0.0.14 10.0.0.14", "request 5 10.0.0.14 10.0.0.14", "request 5 10.0.0.14 10.0.0.14",
-           "request 5 10.0.0.14 10.0.0.14", "request 6 0.0.0.0 255.255.255.255", "inform 5 0.0.0.0 10.0.0.14", "decline",
-           "release"]
+           "request 5 10.0.0.14 10.0.0.14", "request 6 0.0.0.0 255.255.255.255", "inform 5 0.0.0.0 10.0.0.14", "request",
+           "decline", "release"]
 
 
 def lease(path):
@@ -117,6 +118,7 @@ with Lab() as lab:
     # Message by message: renewing, rebinding, asking for what is another's, asking without a lease, giving back.
     asked = four.python(MESSAGES)
     expect(asked.split("\n")[:-1] == ANSWERS, "messages:\n" + asked)
+    expect(plane.drops("p4", "dhcp_ignored") == 1, "a request of another server is answered")
     expect(plane.drops("p4", "dhcp_released") == 1 and plane.drops("p4", "dhcp_declined") == 1, f"{plane.counters('p4')}")
     path = script("options")
     three.run("udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "10", "-T", "1", "-s", path, "-O", "bootfile", "-O", "ntpsrv",

@@ -1,6 +1,20 @@
 #!/usr/bin/python3
 """Datagrams in fragments, by source NAT and by floating IP. Taps, not packet sockets: DPDK asks those to reassemble."""
+import subprocess
+
 from lab import Lab, expect, routed_state, run, wait_for
+
+RECEIVER = """
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("0.0.0.0", 7000))
+one.settimeout(10)
+print("ready", flush=True)
+try:
+    print(len(one.recv(9000)), flush=True)
+except TimeoutError:
+    print("nothing came", flush=True)
+"""
 
 with Lab() as lab:
     desired = routed_state("203.0.113.10")
@@ -26,6 +40,14 @@ with Lab() as lab:
         expect(spaces[name].ping("203.0.113.1") >= 2, f"no way out for {name}")
         expect(spaces[name].ping("203.0.113.1", size=4000) == 3, f"fragments of {name}")
     expect(spaces["outside"].ping("203.0.113.21", size=4000) == 3, "fragments to the floating IP")
+    # Later fragments are judged by the ports of the first: a rule of one port lets the whole datagram in.
+    plane.apply({"security_group": {"open": {"rules": [
+        {"id": "in", "direction": "ingress", "ethertype": "IPv4", "protocol": "udp", "port_min": 7000, "port_max": 7000},
+        {"id": "out", "direction": "egress", "ethertype": "IPv4"}]}}})
+    receiver = spaces["two"].start("/usr/bin/python3", "-c", RECEIVER, stdout=subprocess.PIPE, text=True)
+    expect(receiver.stdout.readline() == "ready\n", "the receiver does not start")
+    spaces["outside"].python("send(fragment(IP(dst='203.0.113.21') / UDP(sport=6000, dport=7000) / Raw(bytes(4000)), 1400))")
+    expect(receiver.stdout.readline() == "4000\n", "a datagram in fragments to the one port that is open")
     # A later fragment alone leads nowhere.
     spaces["one"].send("Ether(src='fa:16:3e:00:00:01', dst='fa:16:3e:00:01:01') /"
                        " IP(src='10.0.1.11', dst='203.0.113.1', id=7, frag=100, proto=17) / Raw(b'x' * 100)")

@@ -12,7 +12,7 @@ with Lab() as lab:
     desired["subnet"]["sa"] = subnet("a", "2001:db8:1::/64", gateway=ROUTER)
     desired["subnet"]["sb"] = subnet("b", "2001:db8:2::/64", gateway="2001:db8:2::1")
     desired["subnet"]["sx"] = subnet("x", "2001:db8:f::/64", gateway="2001:db8:f::1", dhcp=False)
-    desired["security_group"]["closed"] = {"rules": []}
+    desired["security_group"]["closed"] = {"rules": [{"id": "in", "direction": "ingress", "ethertype": "IPv4"}]}
     desired["port"]["pa"] = port("a", 1, "sa", "2001:db8:1::11")
     desired["port"]["pc"] = port("a", 3, "sa", "2001:db8:1::13", groups=["closed"])
     desired["port"]["pb"] = port("b", 2, "sb", "2001:db8:2::12")
@@ -67,6 +67,12 @@ with Lab() as lab:
     # The kernel knows the path's MTU now and sends fragments.
     expect(a.ping("2001:db8:2::12", size=3000) >= 2, "fragments do not pass")
 
+    # An address that nobody has, and a port at the router that nothing listens at.
+    out = a.run("ping", "-n", "-c", "1", "-W", "10", "2001:db8:f::77", check=False).stdout
+    expect("Address unreachable" in out, "no word of a next hop that does not answer:\n" + out)
+    out = a.run("traceroute", "-6", "-n", "-q", "1", "-w", "2", "-m", "1", ROUTER).stdout
+    expect(out.splitlines()[-1].split()[1] == ROUTER, "no word of a closed port of the router:\n" + out)
+
     # TCP both ways through the gateway, addresses as they are; the other guest is closed from everywhere.
     expect(a.ping("2001:db8:f::1") >= 2, "no way out")
     expect(outside.ping("2001:db8:1::11") == 3, "no way in")
@@ -76,7 +82,13 @@ with Lab() as lab:
     expect(a.silent("2001:db8:1::13"), "a closed port answers")
     expect(plane.drops("pc", "security_group_ingress") >= 2, f"drops: {plane.counters('pc')}")
 
-    # A guest that plays the router, and one that lies about its address.
+    # A guest that plays the router or a DHCP server, and one that lies about its address.
+    a.send("Ether(dst='fa:16:3e:00:00:03',src='fa:16:3e:00:00:01')/IPv6(src='2001:db8:1::11',dst='2001:db8:1::13')"
+           "/UDP(sport=547,dport=546)")
+    wait_for(lambda: plane.drops("pa", "dhcp_server_guard") == 1, "DHCPv6 server guard")
+    a.send("Ether(dst='33:33:00:00:00:01',src='fa:16:3e:00:00:01')/IPv6(src='2001:db8:1::11',dst='ff02::1',hlim=255)"
+           "/ICMPv6ND_NA(tgt='2001:db8:1::13')/ICMPv6NDOptDstLLAddr(lladdr='fa:16:3e:00:00:01')")
+    wait_for(lambda: plane.drops("pa", "spoofed_nd") == 1, "another's address advertised")
     a.send("Ether(dst='33:33:00:00:00:01',src='fa:16:3e:00:00:01')/IPv6(src='fe80::f816:3eff:fe00:1',dst='ff02::1',hlim=255)"
            "/ICMPv6ND_RA()")
     wait_for(lambda: plane.drops("pa", "ra_guard") == 1, "RA guard")

@@ -11,9 +11,12 @@ with Lab() as lab:
     common["network"]["m"] = network(vxlan(4243), mtu=1500)
     common["subnet"]["s"] = subnet("n", "10.0.0.0/24", gateway="10.0.0.1")
     common["subnet"]["t"] = subnet("m", "10.0.1.0/24", gateway="10.0.1.1")
+    common["subnet"]["s6"] = subnet("n", "2001:db8::/64")
     common["port"]["p1"] = port("n", 1, "s", "10.0.0.11", host="node1")
     common["port"]["p2"] = port("n", 2, "s", "10.0.0.12", host="node2")
     common["port"]["p3"] = port("m", 3, "t", "10.0.1.13", host="node2")
+    for number in (1, 2):
+        common["port"][f"p{number}"]["addresses"].append({"subnet": "s6", "ip": f"2001:db8::1{number}"})
     common["router"]["r"] = {
         "admin_up": True, "gateway": None, "routes": [],
         "interfaces": [{"port": "ra", "network": "n", "mac": "fa:16:3e:00:01:01",
@@ -52,8 +55,24 @@ with Lab() as lab:
         answered = one.run("ping", "-n", "-c", "2", "-W", "3", "-M", "dont", "-s", "1472", address, check=False).stdout
         expect(answered.count(" bytes from ") >= 1, f"fragments to {address}:\n{answered}")
 
-    from scapy.all import IP
+    # The same by IPv6, where nothing is cut on the way.
+    for name in ("p1", "p2"):
+        guests[name].enable_ipv6()
+        guests[name].run("ip", "address", "add", f"2001:db8::1{name[1]}/64", "dev", "eth0", "nodad")
+    handshake = lab.capture(ends[1].partition("iface=")[2], "udp port 4789")  # where what the first host sends arrives
+    one.run("nc", "-z", "-w", "2", "2001:db8::12", "8080", check=False)
+    told = one.run("ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1452", "2001:db8::12", check=False).stdout
+    expect("mtu = 1450" in told or "mtu=1450" in told, f"no word of the path MTU by IPv6:\n{told}")
+
+    from scapy.all import IP, TCP
+    from scapy.layers.vxlan import VXLAN
     seen = wait_for(lambda: frames(wire), "frames on the wire")
     expect(max(len(frame) for frame in seen) <= 1514, "a frame larger than the underlay's MTU")
     expect(all(frame[IP].flags == "DF" and frame[IP].frag == 0 for frame in seen), "outer fragments")
+
+    def sizes():
+        return {dict(frame[TCP].options)["MSS"] for frame in frames(handshake)
+                if VXLAN in frame and TCP in frame and frame[TCP].flags == "S"}
+    wait_for(sizes, "a SYN by IPv6 on the wire")
+    expect(sizes() == {1450 - 60}, f"MSS of TCP by IPv6: {sizes()}")
     expect(planes[0].drops("p1", "mtu_exceeded") >= 2, "what was told of is not counted")

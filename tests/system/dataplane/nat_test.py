@@ -2,8 +2,21 @@
 """NAT as guests and the outside see it: port forwarding, hairpins, traceroute."""
 import re
 
-from lab import Lab, expect, routed_state, wait_for
+from lab import Lab, expect, frames, routed_state, wait_for
 
+REFUSED = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    one.settimeout(5)
+    one.connect(("203.0.113.21", 9999))
+    one.send(b"hanok")
+    try:
+        one.recv(10)
+    except ConnectionRefusedError:
+        print("refused")
+    except TimeoutError:
+        print("nothing came")
+"""
 EXTERNAL_MAC = "02:00:00:00:00:fe"
 
 with Lab() as lab:
@@ -61,11 +74,21 @@ with Lab() as lab:
                  for ttl in (1, 2, 3)]
         return [re.search(r"(?:From|bytes from) ([0-9.]+)", out).group(1) if "rom " in out else out for out in asked]
 
+    from scapy.all import IP
     hops = ["10.0.1.1", "203.0.113.1", "198.51.100.2"]
     for guest in (one, two):
+        errors = lab.capture("eth0", "icmp[0] == 11", guest)
         out = guest.run("traceroute", "-n", "-q", "1", "-w", "5", "198.51.100.2").stdout
         expect([line.split()[1] for line in out.splitlines()[1:]] == hops, f"traceroute of {guest.name}:\n{out}")
+        # What is quoted is what the guest sent, but for the TTL: both checksums with it.
+        for error in wait_for(lambda e=errors: len(frames(e)) >= 2 and frames(e), f"errors to {guest.name}"):
+            quoted = bytes(error["ICMP"].payload)
+            again = IP(quoted)
+            del again.chksum, again["UDP"].chksum
+            expect(bytes(again) == quoted, f"quoted to {guest.name}: {IP(quoted)!r}")
         expect(echo_hops(guest) == hops, f"echo of {guest.name}: {echo_hops(guest)}")
+    # What a guest says of a datagram to its floating IP, by the floating IP.
+    expect("refused" in beyond.python(REFUSED), "an error that the guest of a floating IP sends")
 
     # Without the forwarding there is no way in.
     plane.apply({"floating_ip": {"f": None}})

@@ -42,6 +42,12 @@ with Lab() as lab:
     out = a.run("ping", "-n", "-c", "1", "10.0.2.12").stdout
     expect("ttl=63" in out, "a router takes one from the TTL:\n" + out)
 
+    # What the router says of what it does not pass on.
+    out = a.run("ping", "-n", "-c", "1", "-W", "10", "203.0.113.77", check=False).stdout
+    expect("From 10.0.1.1" in out and "Host Unreachable" in out, "no word of a next hop that does not answer:\n" + out)
+    out = a.run("traceroute", "-n", "-q", "1", "-w", "2", "-m", "1", "10.0.1.1").stdout
+    expect(out.splitlines()[-1].split()[1] == "10.0.1.1", "no word of a closed port of the router:\n" + out)
+
     # Two guests stand for one address: equal routes share the connections, each of which keeps to its own.
     for name, guest in (("pb", b), ("pc", c)):
         guest.run("ip", "address", "add", "198.18.0.1/32", "dev", "lo")
@@ -95,3 +101,8 @@ with Lab() as lab:
     plane.apply({"floating_ip": {"f": None}})
     expect(outside.silent("203.0.113.20"), "a floating IP that is gone answers")
     expect(a.ping("203.0.113.1") >= 2, "SNAT does not take over again")
+
+    desired["router"]["r"]["gateway"] = None
+    plane.apply({"router": desired["router"]})
+    out = a.run("ping", "-n", "-c", "1", "-W", "5", "203.0.113.1", check=False).stdout
+    expect("From 10.0.1.1" in out and "Net Unreachable" in out, "no word of what there is no route to:\n" + out)

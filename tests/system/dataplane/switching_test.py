@@ -30,6 +30,8 @@ with Lab() as lab:
         "spoofed_mac": "Ether(src='fa:16:3e:00:00:77',dst='fa:16:3e:00:00:02')/IP(src='10.0.0.11',dst='10.0.0.12')/ICMP()",
         "spoofed_arp": "Ether(src='fa:16:3e:00:00:01',dst='ff:ff:ff:ff:ff:ff')/ARP(op=2,hwsrc='fa:16:3e:00:00:01',"
                        "psrc='10.0.0.12',pdst='10.0.0.11')",
+        "dhcp_server_guard": "Ether(src='fa:16:3e:00:00:01',dst='fa:16:3e:00:00:02')/IP(src='10.0.0.11',dst='10.0.0.12')"
+                             "/UDP(sport=67,dport=68)",
     }
     # What is malformed, and what its drop is called.
     head = "Ether(src='fa:16:3e:00:00:01',dst='fa:16:3e:00:00:02')"
@@ -48,6 +50,14 @@ with Lab() as lab:
         one.send(packet)
         wait_for(lambda: plane.drops("p1", reason) >= 1, f"a frame dropped as {reason}: {plane.counters('p1')}", 3)
     expect(plane.counters("p2")["tx_packets"] == before, "a bad frame was delivered")
+
+    # A station behind the port that an allowed address pair names, with its own MAC.
+    plane.apply({"port": {"p1": {**desired["port"]["p1"],
+                                 "allowed_address_pairs": [{"ip": "10.0.0.99/32", "mac": "fa:16:3e:00:00:77"}]}}})
+    one.send("Ether(src='fa:16:3e:00:00:77',dst='fa:16:3e:00:00:02')/IP(src='10.0.0.99',dst='10.0.0.12')/UDP()")
+    wait_for(lambda: plane.counters("p2")["tx_packets"] > before, f"an allowed address pair: {plane.counters('p1')}")
+    one.send(spoofed["spoofed_ip"])
+    wait_for(lambda: plane.drops("p1", "spoofed_ip") >= 2, "the pair's address with the port's own MAC is refused")
 
     # Nobody has this address: said by name, not flooded.
     one.send("Ether(src='fa:16:3e:00:00:01',dst='fa:16:3e:00:00:55')/IP(src='10.0.0.11',dst='10.0.0.55')/ICMP()")
