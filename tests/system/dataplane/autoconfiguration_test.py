@@ -96,8 +96,8 @@ with Lab() as lab:
     expect(got.get("new_dhcp6_name_servers") == "2001:db8::53", f"DNS: {got}")
     expect(got.get("new_dhcp6_domain_search", "").rstrip(".") == "example.org", f"domain: {got}")
     stop(client)
-    dhclient(stateful, "stateful", "-r")
-    wait_for(lambda: os.path.exists(path + ".env.RELEASE6"), "dhclient has given its address back", 30)
+    _, client = dhclient(stateful, "stateful", "-r")
+    wait_for(lambda: client.poll() is not None, "dhclient has given its address back", 30)
     expect(plane.drops("p2", "dhcp_ignored") == 0, f"{plane.counters('p2')}")
 
     dhclient(stateless, "stateless", "-S")

@@ -15,6 +15,24 @@ try:
 except TimeoutError:
     print("nothing came", flush=True)
 """
+# Asked in one piece, answered in several.
+ANSWERER = """
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("0.0.0.0", 7001))
+print("ready", flush=True)
+while True:
+    one.sendto(bytes(4000), one.recvfrom(100)[1])
+"""
+ASKER = """
+import socket
+for number in range(8):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.settimeout(5)
+        one.sendto(b"hanok", ("203.0.113.1", 7001))
+        assert len(one.recv(9000)) == 4000
+print("answered")
+"""
 
 with Lab() as lab:
     desired = routed_state("203.0.113.10")
@@ -40,6 +58,12 @@ with Lab() as lab:
         expect(spaces[name].ping("203.0.113.1") >= 2, f"no way out for {name}")
         expect(spaces[name].ping("203.0.113.1", size=4000) == 3, f"fragments of {name}")
     expect(spaces["outside"].ping("203.0.113.21", size=4000) == 3, "fragments to the floating IP")
+    # They come to the connection of what was whole, whichever worker has it.
+    answerer = spaces["outside"].start("/usr/bin/python3", "-c", ANSWERER, stdout=subprocess.PIPE, text=True)
+    expect(answerer.stdout.readline() == "ready\n", "the server does not start")
+    for name in ("one", "two"):
+        asked = spaces[name].run("/usr/bin/python3", "-c", ASKER, check=False).stdout
+        expect(asked == "answered\n", f"fragments that answer {name}:\n{asked}")
     # Later fragments are judged by the ports of the first: a rule of one port lets the whole datagram in.
     plane.apply({"security_group": {"open": {"rules": [
         {"id": "in", "direction": "ingress", "ethertype": "IPv4", "protocol": "udp", "port_min": 7000, "port_max": 7000},

@@ -6,6 +6,7 @@ runs do not meet. What is missing on the machine (a program, a right) fails the 
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -82,6 +83,10 @@ class Namespace:
     def silent(self, address, count=2):
         """No echo request is answered. What must not come is not waited for as long as what must."""
         return self.ping(address, count, seconds=1) == 0
+
+    def echoes(self):
+        """How many echo requests have come."""
+        return int(re.search(r"IcmpInEchos\s+(\d+)", self.run("nstat", "-asz", "IcmpInEchos").stdout).group(1))
 
     def iperf3(self, server, address, *options):
         """A run of iperf3 to a server of its own in namespace `server`: one that still ends a run refuses the next."""

@@ -70,9 +70,10 @@ with Lab() as lab:
     expect(max(len(frame) for frame in seen) <= 1514, "a frame larger than the underlay's MTU")
     expect(all(frame[IP].flags == "DF" and frame[IP].frag == 0 for frame in seen), "outer fragments")
 
-    def sizes():
-        return {dict(frame[TCP].options)["MSS"] for frame in frames(handshake)
-                if VXLAN in frame and TCP in frame and frame[TCP].flags == "S"}
-    wait_for(sizes, "a SYN by IPv6 on the wire")
-    expect(sizes() == {1450 - 60}, f"MSS of TCP by IPv6: {sizes()}")
+    def sizes(packets, flags):
+        return {dict(frame[TCP].options)["MSS"] for frame in packets
+                if VXLAN in frame and TCP in frame and frame[TCP].flags == flags}
+    expect(sizes(seen, "SA") == {1450 - 40}, f"MSS of TCP by IPv4: {sizes(seen, 'SA')}")
+    by_ipv6 = wait_for(lambda: sizes(frames(handshake), "S"), "a SYN by IPv6 on the wire")
+    expect(by_ipv6 == {1450 - 60}, f"MSS of TCP by IPv6: {by_ipv6}")
     expect(planes[0].drops("p1", "mtu_exceeded") >= 2, "what was told of is not counted")

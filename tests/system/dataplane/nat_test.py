@@ -4,18 +4,22 @@ import re
 
 from lab import Lab, expect, frames, routed_state, wait_for
 
+# Several connections, so that several workers have them.
 REFUSED = """
 import socket
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-    one.settimeout(5)
-    one.connect(("203.0.113.21", 9999))
-    one.send(b"hanok")
-    try:
-        one.recv(10)
-    except ConnectionRefusedError:
-        print("refused")
-    except TimeoutError:
-        print("nothing came")
+refused = 0
+for _ in range(8):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.settimeout(5)
+        one.connect(("203.0.113.21", 9999))
+        one.send(b"hanok")
+        try:
+            one.recv(10)
+        except ConnectionRefusedError:
+            refused += 1
+        except TimeoutError:
+            break
+print(refused)
 """
 EXTERNAL_MAC = "02:00:00:00:00:fe"
 
@@ -42,7 +46,7 @@ with Lab() as lab:
         namespace.run("ip", "link", "set", device, "up")
     outside.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     beyond.run("ip", "route", "add", "default", "via", "198.51.100.1")
-    for namespace in (outside, beyond):  # Linux sends a receiver six ICMP errors, then one a second: fewer than are asked for
+    for namespace in (two, outside, beyond):  # Linux sends a receiver six ICMP errors, then one a second: fewer than are asked for
         namespace.run("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0")
     plane = lab.dataplane(desired)
 
@@ -88,7 +92,15 @@ with Lab() as lab:
             expect(bytes(again) == quoted, f"quoted to {guest.name}: {IP(quoted)!r}")
         expect(echo_hops(guest) == hops, f"echo of {guest.name}: {echo_hops(guest)}")
     # What a guest says of a datagram to its floating IP, by the floating IP.
-    expect("refused" in beyond.python(REFUSED), "an error that the guest of a floating IP sends")
+    expect(beyond.python(REFUSED) == "8\n", "an error that the guest of a floating IP sends")
+
+    # What is in full run follows the floating IP to another port.
+    outside.start("ping", "-n", "-i", "0.2", "203.0.113.21")
+    for name, address, guest in (("p2", "10.0.1.12", two), ("p1", "10.0.1.11", one)):
+        desired["floating_ip"]["g"].update(port=name, fixed_ip=address)
+        plane.apply({"floating_ip": desired["floating_ip"]})
+        before = guest.echoes()
+        wait_for(lambda: guest.echoes() > before + 2, f"a flow to the floating IP of {name}")
 
     # Without the forwarding there is no way in.
     plane.apply({"floating_ip": {"f": None}})

@@ -1,7 +1,5 @@
 #!/usr/bin/python3
 """A router: between two subnets, by equal routes, to the external network by SNAT, and both ways by a floating IP."""
-import re
-
 from lab import Lab, expect, network, port, state, subnet, wait_for
 
 EXTERNAL_MAC = "02:00:00:00:00:fe"
@@ -58,14 +56,11 @@ with Lab() as lab:
         desired["router"]["r"]["routes"] = routes
         plane.apply({"port": desired["port"], "router": desired["router"]})
 
-    def echoes(guest):
-        return int(re.search(r"IcmpInEchos\s+(\d+)", guest.run("nstat", "-asz", "IcmpInEchos").stdout).group(1))
-
     def asked(connections):
         """How many echo requests of so many connections, three of each, come to b and to c."""
-        before = [echoes(guest) for guest in (b, c)]
+        before = [guest.echoes() for guest in (b, c)]
         expect(all(a.ping("198.18.0.1") == 3 for _ in range(connections)), "no answer by an extra route")
-        return [echoes(guest) - known for guest, known in zip((b, c), before)]
+        return [guest.echoes() - known for guest, known in zip((b, c), before)]
 
     routed(ways)
     shares = asked(16)
@@ -73,6 +68,13 @@ with Lab() as lab:
     routed(ways[1:])
     shares = asked(2)
     expect(shares == [0, 6], f"shares after one route is gone: {shares}")
+
+    # What is in full run follows its route.
+    a.start("ping", "-n", "-i", "0.2", "198.18.0.1")
+    for way, guest in ((ways[0], b), (ways[1], c)):
+        routed([way])
+        before = guest.echoes()
+        wait_for(lambda: guest.echoes() > before + 2, f"a flow by way of {way['nexthop']}")
 
     # Out by SNAT: the outside sees the router's address, and the answer finds back.
     expect(a.ping("203.0.113.1") >= 2, "no way out by SNAT")
@@ -97,6 +99,16 @@ with Lab() as lab:
     wait_for(lambda: "2222" in a.run("ss", "-tln").stdout, "the guest's server")
     expect(outside.run("nc", "-z", "-w", "2", "203.0.113.20", "2222", check=False).returncode == 0,
            "TCP to the floating IP")
+
+    # Without SNAT what comes to the inside address is answered from it, floating IP or not.
+    def translating(snat):
+        desired["router"]["r"]["gateway"]["snat"] = snat
+        plane.apply({"router": desired["router"]})
+    translating(False)
+    outside.run("ip", "route", "add", "10.0.1.0/24", "via", "203.0.113.10")
+    expect(outside.run("nc", "-z", "-w", "2", "10.0.1.11", "2222", check=False).returncode == 0,
+           "without SNAT the inside address does not answer")
+    translating(True)
 
     plane.apply({"floating_ip": {"f": None}})
     expect(outside.silent("203.0.113.20"), "a floating IP that is gone answers")

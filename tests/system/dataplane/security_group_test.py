@@ -84,6 +84,7 @@ with Lab() as lab:
     plane.apply({"security_group": {"server": {"rules": [rule("egress"), rule("ingress", protocol="udp")]}}})
     got = one.python(REFUSED)
     expect("refused" in got, f"the error about a datagram: {got}")
+    expect(not connects(one, "10.0.0.12", 8080), "TCP by a rule of UDP")
     two.send("Ether(src='fa:16:3e:00:00:02',dst='fa:16:3e:00:00:01')/IP(src='10.0.0.12',dst='10.0.0.11')"
              "/ICMP(type=3,code=3)/IP(src='10.0.0.11',dst='10.0.0.12')/UDP(sport=6,dport=7)")
     wait_for(lambda: plane.drops("p1", "icmp_error_unmatched") == 1, f"an error about nothing: {plane.counters('p1')}")
@@ -96,9 +97,10 @@ with Lab() as lab:
     plane.apply({"port": {"p1": desired["port"]["p1"]}})
     expect(one.silent("10.0.0.12"), "one that has left the remote group is let in")
 
-    # A connection in use stops when its rule goes.
-    plane.apply({"security_group": {"server": web}})
-    listener = two.start("nc", "-l", "8002", stdout=subprocess.PIPE)
+    # A connection in use stops when its rule goes, both ways.
+    desired["port"]["p1"]["security_groups"] = ["client"]
+    plane.apply({"security_group": {"server": web}, "port": {"p1": desired["port"]["p1"]}})
+    listener = two.start("nc", "-l", "8002", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     wait_for(lambda: ":8002 " in two.run("ss", "-tln").stdout, "the listener")
     client = one.start("nc", "10.0.0.12", "8002", stdin=subprocess.PIPE)
     wait_for(lambda: "ESTAB" in two.run("ss", "-tn", "sport", "=", ":8002").stdout, "the connection")
@@ -107,10 +109,13 @@ with Lab() as lab:
     expect(listener.stdout.readline() == b"first\n", "the connection carries nothing")
     plane.apply({"security_group": {"server": {"rules": [rule("egress")]}}})
     before = plane.counters("p2")["tx_packets"]
-    client.stdin.write(b"second\n")
-    client.stdin.flush()
 
-    def denied():
-        return plane.drops("p1", "security_group_ingress") + plane.drops("p2", "security_group_ingress") > dropped
-    wait_for(denied, "the segment of a connection whose rule is gone is dropped")
+    def denied(sender, text, device):
+        known = plane.drops(device, "security_group_ingress")
+        sender.stdin.write(text)
+        sender.stdin.flush()
+        wait_for(lambda: plane.drops(device, "security_group_ingress") > known,
+                 f"what a connection whose rule is gone has for {device} is dropped")
+    denied(client, b"second\n", "p2")
+    denied(listener, b"third\n", "p1")
     expect(plane.counters("p2")["tx_packets"] == before, "a frame passed though its rule is gone")
