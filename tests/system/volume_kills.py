@@ -153,8 +153,10 @@ def clean(world):
             api.cloud.image.delete_image(image)
     for kind in KINDS:
         for item in api.list(kind).values():
-            if item["name"] != TAG or item["status"] == "in-use" or item.get("group_snapshot_id"):
+            if item["name"] != TAG or item["status"] == "in-use":
                 continue
+            if kind == "snapshots" and item.get("group_snapshot_id"):
+                continue  # goes with that
             if kind == "groups":
                 api.call("POST", f"/groups/{item['id']}/action", {"delete": {"delete-volumes": True}})
             else:
