@@ -104,7 +104,7 @@ with Lab() as lab:
         "router": "r", "network": "x", "floating_ip": "203.0.113.20", "port": None, "fixed_ip": None,
         "port_forwardings": [{"protocol": "udp", "external_port": 7000 + number, "port": "p1",
                               "internal_ip": "10.0.1.11", "internal_port": 9000} for number in range(SERVICES)]}}})
-    expect(plane.call("counters")["engine"]["connections"] == 2 * CONNECTIONS, "connections lost on their way to another worker")
+    wait_for(lambda: plane.call("counters")["engine"]["connections"] == 2 * CONNECTIONS, "all connections at their workers")
     all_answered("after forwardings came")
     print("connections of each worker:", before, [worker["connections"] for worker in plane.call("status")["workers"]])
     plane.apply({"floating_ip": {"f": None}})
