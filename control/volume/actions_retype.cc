@@ -4,6 +4,7 @@
 
 #include "control/volume/action.h"
 #include "control/volume/encryption.h"
+#include "control/volume/group_record.h"
 #include "control/volume/types.h"
 
 namespace hanok::volume {
@@ -93,10 +94,7 @@ Answer retype(Action& action) {
         fmt::format("Invalid volume: Unable to update type due to incorrect status: {} on volume: {}.",
                     action.volume.status, action.volume.id));
   }
-  if (action.volume.group_id) {
-    return bad_request(fmt::format("Invalid volume: Volume {} belongs to group {}.", action.volume.id,
-                                   *action.volume.group_id));
-  }
+  HANOK_CHECK(check_in_no_group(action.volume));
   auto type = find_type(action.tx, wanted, action.request.caller.project_id, action.request.caller.is_admin);
   if (!type.ok()) return bad_request(fmt::format("Invalid input received: {}", type.error().message));
   HANOK_TRY(encryption, encryption_of_type(action.tx, *type));

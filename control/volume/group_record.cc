@@ -177,11 +177,14 @@ Status group_changed(store::Tx& tx, const std::string& group_id, std::int64_t no
   return save_group(tx, group, now_us);
 }
 
+Status check_in_no_group(const Volume& volume) {
+  if (!volume.group_id) return {};
+  return bad_request(
+      fmt::format("Invalid volume: Volume {} belongs to group {}.", volume.id, *volume.group_id));
+}
+
 Status check_not_grouped(store::Tx& tx, const Volume& volume) {
-  if (volume.group_id) {
-    return bad_request(
-        fmt::format("Invalid volume: Volume {} belongs to group {}.", volume.id, *volume.group_id));
-  }
+  HANOK_CHECK(check_in_no_group(volume));
   HANOK_TRY(row,
             tx.query_one("SELECT id FROM snapshots WHERE volume_id = ? AND group_snapshot_id IS NOT NULL",
                          {volume.id}));

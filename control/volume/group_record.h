@@ -48,7 +48,9 @@ struct GroupSnapshot {
 
 // Whether a group that is creating or deleting has come to its end: called when one of its volumes changed.
 [[nodiscard]] Status group_changed(store::Tx& tx, const std::string& group_id, std::int64_t now_us);
-// kBadRequest for a volume that belongs to a group, or has a snapshot that belongs to a group snapshot.
+// kBadRequest for a volume that belongs to a group.
+[[nodiscard]] Status check_in_no_group(const Volume& volume);
+// The same, and for one that has a snapshot that belongs to a group snapshot.
 [[nodiscard]] Status check_not_grouped(store::Tx& tx, const Volume& volume);
 
 }  // namespace hanok::volume

@@ -1,8 +1,4 @@
 // A group made of another, or of a group snapshot (3.14): a volume for each of theirs.
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "common/uuid.h"
 #include "control/volume/create.h"
 #include "control/volume/group_view.h"
@@ -58,9 +54,7 @@ Result<GroupSource> from_group_snapshot(store::Tx& tx, const http::Request& requ
     if (!volume) return internal_error("The volume of snapshot " + member.id + " is gone.");
     CreateSpec spec = copy_of(request, volume->type_id, member.size_gib);
     spec.snapshot_id = member.id;
-    // Its type may have changed since.
-    if (volume->type_id && std::find(types.begin(), types.end(), *volume->type_id) == types.end())
-      out.volume_types.push_back(*volume->type_id);
+    if (volume->type_id) out.volume_types.push_back(*volume->type_id);  // it may have changed since
     out.volumes.push_back(std::move(spec));
   }
   return out;
