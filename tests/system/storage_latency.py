@@ -55,12 +55,24 @@ def during(storage, what, seconds, meanwhile=lambda: None):
     return out
 
 
-def stand_still():
-    time.sleep(0.5)  # so that there is something before it
+def stand_still(storage, seen):
+    """An OSD stops for a while, and what was out when it did stays out: `seen` gets the figures of that time alone."""
+    wait_for(lambda: storage.answered(IMAGE) > seen["answered"], "no write before the OSD stops", 10)
     pid = pid_of("ceph-osd.1")
     os.kill(pid, signal.SIGSTOP)
     try:
+        looks = [parts(storage)]
+
+        def all_wait():  # from one sample of what is out to the next nothing is answered
+            before, now = looks[-1], parts(storage)
+            if now["osd"] != before["osd"]:
+                looks.append(now)
+            return looks[-1] is now and now["out"] > 0 and now["writes"] == before["writes"]
+        wait_for(all_wait, "writes go on without an OSD", 10)
+        first, since = parts(storage), time.monotonic()
         time.sleep(STILL_S)
+        last = parts(storage)
+        seen.update(elapsed_us=(time.monotonic() - since) * 1e6, first=first, last=last)
     finally:
         os.kill(pid, signal.SIGCONT)
 
@@ -86,8 +98,15 @@ def story(storage):
     check(limited["throttle"] > limited["librbd"], "the limit is not seen in `throttle`")
     storage.ask("volume.limits", pool=POOL, image=IMAGE)
 
-    slow = during(storage, "an OSD stopped", STILL_S + 2, stand_still)
-    check(slow["osd"] > 2 * plain["osd"] and slow["osd"] > 0.3 * slow["librbd"], "the OSD is not seen in its part")
+    seen = {"answered": storage.answered(IMAGE)}
+    slow = during(storage, "an OSD stopped", STILL_S + 3, lambda: stand_still(storage, seen))
+    check("last" in seen, "writes go on without an OSD")  # what the thread waited for did not come
+    first, last, elapsed_us = seen["first"], seen["last"], seen["elapsed_us"]
+    check(first["writes"] == last["writes"], f"not still: {seen}")
+    # Each operation that is out waits all the time; a few may come to be out meanwhile.
+    gained = (last["osd"] - first["osd"]) / elapsed_us
+    print(f"while it stood {first['out']} to {last['out']} operations were out, {gained:.1f} by the time in the OSDs' part")
+    check(0.8 * first["out"] < gained < 1.2 * last["out"], f"the OSD is not seen in its part: {seen}")
     check(slow["throttle"] < 0.1 * slow["librbd"], "the OSD is seen in `throttle`")
 
     text = storage.ask("metrics")
