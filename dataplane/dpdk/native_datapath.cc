@@ -237,6 +237,7 @@ Result<Json> NativeDatapath::counters(const std::optional<std::string>& id) cons
                    {"flows_recompiled", engines(&Counters::flows_recompiled)},
                    {"flow_records", engines(&Counters::flow_records)},
                    {"connections", engines(&Counters::connections)},
+                   {"connections_torn", engines(&Counters::connections_torn)},
                    {"large_frames_cut", engines(&Counters::large_frames_cut)},
                    {"segments_made", engines(&Counters::segments_made)},
                    {"checksums_made", engines(&Counters::checksums_made)},

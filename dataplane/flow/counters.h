@@ -43,6 +43,7 @@ class Counters {
   Counter flow_hits, flow_misses, flows_created, flows_expired, flows_recompiled;
   Counter slow_frames;                      // took the stages
   Counter flows_by_template;                // of those created
+  Counter connections_torn;                 // translated to another port, and one of the two is forwarded now
   Counter large_frames_cut, segments_made;  // of guests' large frames, for what takes none
   Counter checksums_made;                   // that guests left to us
   Counter flow_records;                     // a gauge: records now in the table

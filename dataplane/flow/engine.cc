@@ -101,11 +101,15 @@ void Engine::Impl::end() {
   }
   filled_.clear();
   last_batch_ = nullptr;
+  count_remembered();
+  output_ = nullptr;
+}
+
+void Engine::Impl::count_remembered() {
   counters.flow_records.reset();
   counters.flow_records.add(connections_.live_records());
   counters.connections.reset();
   counters.connections.add(connections_.live_connections());
-  output_ = nullptr;
 }
 
 DeviceCounters& Engine::Impl::counters_of(DeviceIndex device) {

@@ -35,6 +35,7 @@ class Engine::Impl {
                                                  DeviceIndex in_device, bool from_uplink,
                                                  std::uint64_t now_us) const;
   void drop(Packet* const* packets, unsigned count, DeviceIndex in_device, DropReason reason);
+  void count_remembered();  // the gauges
   void begin_counting(DeviceIndex device) { static_cast<void>(counters_of(device)); }
   [[nodiscard]] std::vector<TraceStep> trace(std::span<const std::uint8_t> frame, DeviceIndex in_device,
                                              std::uint64_t now_us);

@@ -42,7 +42,9 @@ void Engine::Impl::take_moved(std::vector<MovedConnection>& moved) {
     const auto owner = owner_of_names(connections_, connection, ownership_, torn);
     if (!owner || (!torn && *owner == worker_)) return;
     // Torn: translated to another port, and one of the two is a forwarding's from now on. It begins anew.
-    if (!torn) {
+    if (torn) {
+      counters.connections_torn.add(1);
+    } else {
       MovedConnection one{*owner, connection, {}};
       one.connection.last_seen = connections_.last_seen(connection);
       for (unsigned i = 0; i < connection.key_count; ++i)
@@ -79,6 +81,7 @@ void Engine::settle(std::span<Engine* const> engines) {
     if (std::exchange(engine->impl_->owners_moved_, false)) engine->impl_->take_moved(moved);
   }
   for (const Impl::MovedConnection& one : moved) engines[one.owner]->impl_->adopt(one);
+  for (Engine* engine : engines) engine->impl_->count_remembered();
 }
 
 }  // namespace hanok::dataplane

@@ -30,7 +30,8 @@ MIB = 1 << 20
 
 
 def without_an_osd(storage, cluster, number):
-    """Kills one; back when it is up again and requests have gone on. Gives the longest time without an answer, in seconds."""
+    """Kills one; back when it is up again, requests have gone on and all copies are whole: two that lack writes at once are
+    more than a pool of size 3 goes on with (min_size 2). Gives the longest time without an answer, in seconds."""
     osd, over, stall = number % OSDS, threading.Event(), [0.0]
 
     def watch():
@@ -43,13 +44,16 @@ def without_an_osd(storage, cluster, number):
             time.sleep(0.02)
     watcher = threading.Thread(target=watch)
     watcher.start()
-    epoch = up_since(cluster, osd)
-    kill(f"ceph-osd.{osd}")
-    wait_for(lambda: up_since(cluster, osd) > epoch, "the OSD is not up again", 120)
-    before = storage.answered(IMAGE)
-    wait_for(lambda: storage.answered(IMAGE) > before + 100, "requests do not go on", 120)
-    over.set()
-    watcher.join()
+    try:
+        epoch = up_since(cluster, osd)
+        kill(f"ceph-osd.{osd}")
+        wait_for(lambda: up_since(cluster, osd) > epoch, "the OSD is not up again", 120)
+        before = storage.answered(IMAGE)
+        wait_for(lambda: storage.answered(IMAGE) > before + 100, "requests do not go on", 120)
+        wait_for(lambda: clean(cluster, up_since(cluster, osd)), "copies are not whole", 120)
+    finally:
+        over.set()
+        watcher.join()
     print(f"OSD kill {number + 1}: {stall[0] * 1000:.0f} ms without an answer", flush=True)
     return stall[0]
 
@@ -61,6 +65,17 @@ def up_since(cluster, osd):
         sys.exit(f"FAILED: osd dump: {said}")
     state = next(one for one in json.loads(dump)["osds"] if one["osd"] == osd)
     return state["up_from"] if state["up"] else -1
+
+
+def clean(cluster, epoch):
+    """All copies of the pool are whole, told after this epoch of Ceph's map."""
+    question = {"prefix": "pg ls-by-pool", "poolstr": POOL, "format": "json"}
+    code, told, said = cluster.mgr_command(json.dumps(question), b"", timeout=60)
+    if code != 0:
+        sys.exit(f"FAILED: pg ls-by-pool: {said}")
+    groups = json.loads(told)["pg_stats"]
+    return len(groups) > 0 and all(one["state"].startswith("active+clean") and int(one["reported_epoch"]) >= epoch
+                                   for one in groups)
 
 
 def loop(storage, cluster, ring, kills, strike):
@@ -98,7 +113,7 @@ def remove(pool):
 def survive(name, kills, ring, strike):
     if kills == 0:
         return
-    with rados.Rados(conffile=CONF, rados_id=CLIENT) as cluster, cluster.open_ioctx(POOL) as pool:
+    with rados.Rados(conffile=CONF, rados_id="admin") as cluster, cluster.open_ioctx(POOL) as pool:
         rbd.RBD().create(pool, IMAGE, 64 * MIB)
         try:
             with Storage() as storage:

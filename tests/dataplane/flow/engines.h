@@ -83,7 +83,7 @@ class Engines {
            {&Counters::flow_hits, &Counters::flow_misses, &Counters::flows_created, &Counters::flows_expired,
             &Counters::flows_recompiled, &Counters::slow_frames, &Counters::flows_by_template,
             &Counters::flow_records, &Counters::connections, &Counters::large_frames_cut,
-            &Counters::segments_made, &Counters::checksums_made}) {
+            &Counters::segments_made, &Counters::checksums_made, &Counters::connections_torn}) {
         ((*sum_).*counter).add((one.*counter).read());
       }
       for (DeviceIndex device = 0; device < kMaxDevices; ++device) {

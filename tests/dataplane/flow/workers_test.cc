@@ -101,6 +101,9 @@ TEST_F(Workers, ConnectionsFollowTheirOwnersWhenAForwardingChangesThem) {
   change.floating_ip["f"] = forwarding;
   apply(change);
   EXPECT_NE(owners(), before) << "nothing is tested";
+  // At once, before any frame.
+  EXPECT_EQ(engine->counters().connections_torn.read(), 0U);
+  EXPECT_EQ(connections(1), static_cast<std::uint64_t>(std::ranges::count(owners(), 1U)));
   all_are_answered();
   change.floating_ip["f"] = std::nullopt;
   apply(change);
