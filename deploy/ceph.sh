@@ -71,6 +71,9 @@ osd op num shards = 2
 bluestore block size = $(($(setting ceph_osd_gib) << 30))
 bluestore cache autotune = false
 bluestore cache size = 134217728
+# An OSD that starts reads RocksDB's log again, twice: of up to 1 GiB by default, which takes busy cores 9 to 19 s.
+# The rest is as it is by default.
+bluestore rocksdb options = compression=kNoCompression,max_write_buffer_number=4,min_write_buffer_number_to_merge=1,recycle_log_file_num=4,write_buffer_size=33554432,writable_file_max_buffer_size=0,compaction_readahead_size=2097152,max_background_compactions=2,max_total_wal_size=134217728
 memstore device bytes = $(($(setting ceph_osd_gib) << 30))
 CONF
   mv "$dir/ceph.conf.new" "$dir/ceph.conf"

@@ -1,91 +1,12 @@
-// Address translation: hairpins, port forwarding, address sets, quotations in errors, fragments.
+// Address translation: hairpins, address sets, quotations in errors, fragments.
 #include <set>
 
-#include "tests/dataplane/flow/test_bed.h"
+#include "tests/dataplane/stages/nat_bed.h"
 
 namespace hanok::dataplane::test {
 namespace {
 
-constexpr const char* kOutsideMac = "02:00:00:00:77:01";
-
-class Nat : public TestBed {
- protected:
-  void SetUp() override {
-    StateDocument state = base();
-    add_router(state);
-    state.port["a"] = port("blue", "fa:16:3e:00:00:0a", "blue4", "10.0.0.10");
-    state.port["b"] = port("blue", "fa:16:3e:00:00:0b", "blue4", "10.0.0.11");
-    state.port["r"] = port("red", "fa:16:3e:00:01:0a", "red4", "10.1.0.10");
-    apply(state);
-    send("ext",
-         arp(2, mac(kGatewayMac), mac(kOutsideMac), ip("203.0.113.1"), mac(kGatewayMac), ip("203.0.113.10")),
-         {{"ext arp_consumed", 1}});
-  }
-  static Frame from_guest(const char* source, const char* destination,
-                          std::uint8_t protocol = protocol::kTcp) {
-    Frame frame;
-    const std::string address = source;
-    frame.to = mac(address.starts_with("10.0.") ? kBlueMac : kRedMac);
-    frame.from = mac(address == "10.0.0.10"   ? "fa:16:3e:00:00:0a"
-                     : address == "10.0.0.11" ? "fa:16:3e:00:00:0b"
-                                              : "fa:16:3e:00:01:0a");
-    frame.source = ip(source);
-    frame.destination = ip(destination);
-    frame.protocol = protocol;
-    return frame;
-  }
-  static Frame from_outside(const char* destination, std::uint8_t protocol = protocol::kTcp) {
-    Frame frame;
-    frame.to = mac(kGatewayMac);
-    frame.from = mac(kOutsideMac);
-    frame.source = ip("9.9.9.9");
-    frame.destination = ip(destination);
-    frame.protocol = protocol;
-    return frame;
-  }
-  // As a host answers that got `request`.
-  static Frame answer_to(const Bytes& request, const char* router_mac) {
-    const Parsed got = parsed(request);
-    Frame frame;
-    frame.to = mac(router_mac);
-    frame.from = got.destination;
-    frame.source = got.ip_destination;
-    frame.destination = got.ip_source;
-    frame.protocol = got.protocol;
-    frame.source_port = got.destination_port;
-    frame.destination_port = got.source_port;
-    frame.flags = tcp_flag::kSyn | tcp_flag::kAck;
-    return frame;
-  }
-  // An ICMP error about `got`, from the host that got it.
-  static Frame error_about(const Bytes& got, const char* router_mac) {
-    Frame frame = answer_to(got, router_mac);
-    frame.protocol = protocol::kIcmp;
-    frame.icmp_type = icmp::kUnreachable;
-    frame.icmp_code = icmp::kPortUnreachable;
-    frame.identifier = 0;
-    frame.payload.assign(got.begin() + 14, got.end());
-    return frame;
-  }
-  // What an error that came out quotes; its checksums are checked as far as they are quoted.
-  static Parsed quotation(const Bytes& error) {
-    EXPECT_TRUE(parsed(error).is_icmp_error());
-    Bytes inner(error.begin(), error.begin() + 14);
-    inner.insert(inner.end(), error.begin() + 42, error.end());
-    return parsed(inner);
-  }
-  void floating_ip(const char* id, const char* port_id, const char* fixed, const char* address) {
-    StateDocument change;
-    change.floating_ip[id] = FloatingIpState{"r", port_id, fixed, "public", address, {}};
-    apply(change);
-  }
-  void forward(std::vector<PortForwardingState> forwards) {
-    StateDocument change;
-    change.floating_ip["f"] =
-        FloatingIpState{"r", std::nullopt, std::nullopt, "public", "203.0.113.20", std::move(forwards)};
-    apply(change);
-  }
-};
+class Nat : public NatBed {};
 
 TEST_F(Nat, GuestReachesItsOwnFloatingIp) {
   floating_ip("f", "a", "10.0.0.10", "203.0.113.20");
@@ -210,111 +131,6 @@ TEST_F(Nat, ErrorInAHairpinQuotesWhatTheSenderSent) {
   EXPECT_EQ(quoted.source_port, 10000);
 }
 
-TEST_F(Nat, ForwardsAPortAndNoOther) {
-  forward({{"tcp", 2222, "a", "10.0.0.10", 22}, {"tcp", 2223, "r", "10.1.0.10", 22}});
-  Frame frame = from_outside("203.0.113.20");
-  frame.destination_port = 2222;
-  for (int i = 0; i < 2; ++i) {
-    const Bytes in = one(send("ext", frame), "a");
-    EXPECT_EQ(to_string(parsed(in).ip_source), "9.9.9.9");
-    EXPECT_EQ(to_string(parsed(in).ip_destination), "10.0.0.10");
-    EXPECT_EQ(parsed(in).destination_port, 22);
-    const Bytes back = one(send("a", answer_to(in, kBlueMac)), "ext");
-    EXPECT_EQ(to_string(parsed(back).ip_source), "203.0.113.20");
-    EXPECT_EQ(parsed(back).source_port, 2222);
-    EXPECT_EQ(parsed(back).destination, mac(kOutsideMac));
-  }
-  EXPECT_EQ(engine->counters().connections.read(), 1U);
-  EXPECT_EQ(engine->counters().flow_hits.read(), 2U);
-  frame.destination_port = 2223;
-  EXPECT_EQ(to_string(parsed(one(send("ext", frame), "r")).ip_destination), "10.1.0.10");
-  frame.destination_port = 2224;
-  send("ext", frame, {{"ext no_port_forwarding", 1}});
-  frame.destination_port = 2222;
-  frame.protocol = protocol::kUdp;
-  send("ext", frame, {{"ext no_port_forwarding", 1}});
-  // What the guest begins itself goes by source NAT, from the same port even.
-  Frame own = from_guest("10.0.0.10", "8.8.8.8");
-  own.source_port = 22;
-  EXPECT_EQ(to_string(parsed(one(send("a", own), "ext")).ip_source), "203.0.113.10");
-  // The address is answered for on the outside.
-  const Mac asker = mac(kOutsideMac);
-  EXPECT_EQ(one(send("ext", arp(1, kBroadcast, asker, ip("203.0.113.1"), Mac{}, ip("203.0.113.20"))), "ext"),
-            arp(2, asker, mac(kGatewayMac), ip("203.0.113.20"), asker, ip("203.0.113.1")));
-}
-
-TEST_F(Nat, ForwardingThatIsTakenAwayStopsItsFlows) {
-  forward({{"tcp", 2222, "a", "10.0.0.10", 22}, {"udp", 2222, "b", "10.0.0.11", 53}});
-  Frame frame = from_outside("203.0.113.20");
-  frame.destination_port = 2222;
-  const Bytes in = one(send("ext", frame), "a");
-  Frame datagram = from_outside("203.0.113.20", protocol::kUdp);
-  datagram.destination_port = 2222;
-  EXPECT_EQ(parsed(one(send("ext", datagram), "b")).destination_port, 53);
-  forward({{"udp", 2222, "b", "10.0.0.11", 53}});
-  send("ext", frame, {{"ext no_port_forwarding", 1}});
-  EXPECT_EQ(to_string(parsed(one(send("a", answer_to(in, kBlueMac)), "ext")).ip_source), "203.0.113.10");
-  EXPECT_EQ(parsed(one(send("ext", datagram), "b")).destination_port, 53);
-}
-
-TEST_F(Nat, GuestReachesAForwardedPort) {
-  forward({{"tcp", 2222, "a", "10.0.0.10", 22}});
-  for (const char* source : {"10.1.0.10", "10.0.0.11", "10.0.0.10"}) {
-    const char* device_id = source == std::string("10.1.0.10")   ? "r"
-                            : source == std::string("10.0.0.11") ? "b"
-                                                                 : "a";
-    Frame frame = from_guest(source, "203.0.113.20");
-    frame.destination_port = 2222;
-    for (int i = 0; i < 2; ++i) {
-      const Bytes in = one(send(device_id, frame), "a");
-      EXPECT_EQ(to_string(parsed(in).ip_source), "203.0.113.10");
-      EXPECT_EQ(parsed(in).destination_port, 22);
-      const Bytes back = one(send("a", answer_to(in, kBlueMac)), device_id);
-      EXPECT_EQ(to_string(parsed(back).ip_source), "203.0.113.20");
-      EXPECT_EQ(to_string(parsed(back).ip_destination), source);
-      EXPECT_EQ(parsed(back).source_port, 2222);
-      EXPECT_EQ(parsed(back).destination_port, 10000);
-    }
-  }
-}
-
-TEST_F(Nat, ErrorsOfForwardedConnectionsAreTranslatedBothWays) {
-  forward({{"udp", 5353, "a", "10.0.0.10", 53}});
-  Frame frame = from_outside("203.0.113.20", protocol::kUdp);
-  frame.destination_port = 5353;
-  const Bytes in = one(send("ext", frame), "a");
-  const Bytes told = one(send("a", error_about(in, kBlueMac)), "ext");
-  EXPECT_EQ(to_string(parsed(told).ip_source), "203.0.113.20");
-  EXPECT_EQ(to_string(quotation(told).ip_destination), "203.0.113.20");
-  EXPECT_EQ(quotation(told).destination_port, 5353);
-  const Bytes back = one(send("a", answer_to(in, kBlueMac)), "ext");
-  const Bytes heard = one(send("ext", error_about(back, kGatewayMac)), "a");
-  EXPECT_EQ(to_string(parsed(heard).ip_destination), "10.0.0.10");
-  EXPECT_EQ(to_string(quotation(heard).ip_source), "10.0.0.10");
-  EXPECT_EQ(quotation(heard).source_port, 53);
-}
-
-TEST_F(Nat, WrongForwardingsAreRefusedWithAPath) {
-  const auto refused = [&](PortForwardingState forward, const std::optional<std::string>& whole = {}) {
-    StateDocument change;
-    change.floating_ip["f"] =
-        FloatingIpState{"r", whole, std::nullopt, "public", "203.0.113.20", {forward, forward}};
-    return tables->apply(change).error.path;
-  };
-  const PortForwardingState good{"tcp", 80, "a", "10.0.0.10", 8080};
-  PortForwardingState bad = good;
-  EXPECT_EQ(refused(good), "/floating_ip/f/port_forwardings/1/external_port");
-  EXPECT_EQ(refused(good, "a"), "/floating_ip/f/port_forwardings");
-  bad.protocol = "icmp";
-  EXPECT_EQ(refused(bad), "/floating_ip/f/port_forwardings/0/protocol");
-  bad = good, bad.external_port = 65536;
-  EXPECT_EQ(refused(bad), "/floating_ip/f/port_forwardings/0/external_port");
-  bad = good, bad.internal_port = 0;
-  EXPECT_EQ(refused(bad), "/floating_ip/f/port_forwardings/0/internal_port");
-  bad = good, bad.internal_ip = "fe80::1";
-  EXPECT_EQ(refused(bad), "/floating_ip/f/port_forwardings/0/internal_ip");
-}
-
 TEST_F(Nat, RouterWithSeveralAddressesGivesEachGuestOne) {
   StateDocument change;
   RouterState router = tables->data().routers.named("r")->state;
@@ -390,20 +206,6 @@ TEST_F(Nat, FragmentsFollowTheirFirstOne) {
     const Bytes back = join(begin, one(send("ext", second), "a"));
     EXPECT_EQ(to_string(parsed(back).ip_destination), "10.0.0.10");
   }
-}
-
-TEST_F(Nat, FragmentsOfAForwardedPortFollowToo) {
-  forward({{"udp", 5353, "a", "10.0.0.10", 53}});
-  Frame frame = from_outside("203.0.113.20", protocol::kUdp);
-  frame.destination_port = 5353;
-  frame.payload.assign(2500, 'x');
-  const auto [first, second] = cut(frame.bytes(), 1400);
-  send("ext", second, {{"ext fragment_no_first", 1}});
-  const Bytes begin = one(send("ext", first), "a");
-  const Bytes in = join(begin, one(send("ext", second), "a"));
-  EXPECT_EQ(parsed(in).destination_port, 53);
-  now_us += 31'000'000;
-  send("ext", second, {{"ext fragment_no_first", 1}});
 }
 
 TEST_F(Nat, FragmentOfEchoPassesARuleForEcho) {
