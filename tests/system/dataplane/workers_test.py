@@ -4,6 +4,7 @@ and knows all of it when asked. What a change of the state does to connections i
 from lab import WORKERS, Lab, expect, routed_state, wait_for
 
 CONNECTIONS = 40
+SPARE = 8  # that a port may have beside those
 SERVICES = 8  # ports that are asked, from 7000 on
 SERVER = """
 import selectors, socket
@@ -45,7 +46,7 @@ with Lab() as lab:
     outside = lab.namespace("outside")
     desired["uplink"]["ext"] = {"device": lab.plug(outside, "02:00:00:00:00:fe"), "physical_network": "external"}
     outside.run("ip", "address", "add", "203.0.113.1/24", "dev", "eth0")
-    plane = lab.dataplane(desired)
+    plane = lab.dataplane(desired, arguments=["--no-huge", "--huge-mib", "96", "--sessions-per-port", str(CONNECTIONS + SPARE)])
     server = outside.start("/usr/bin/python3", "-c", SERVER, stdout=subprocess.PIPE, text=True)
     expect(server.stdout.readline() == "ready\n", "no server")
     clients = []
@@ -116,6 +117,12 @@ with Lab() as lab:
     all_answered("after they went")
     expect(plane.call("counters")["engine"]["connections"] == 2 * CONNECTIONS, "connections made anew")
 
+    # The quota of a port is of all its connections, whichever worker has them.
+    one.python("for number in range(%d): send(IP(dst='203.0.113.1') / UDP(sport=30000 + number, dport=7000), iface='eth0')"
+               % (2 * SPARE))
+    wait_for(lambda: plane.drops("p1", "session_quota") == SPARE, f"more than a port may hold: {plane.counters('p1')}")
+    expect(plane.call("counters")["engine"]["connections"] == 2 * CONNECTIONS + SPARE, plane.call("counters"))
+
     # A rule that goes ends the connections of both workers.
     before = [worker["connections"] for worker in plane.call("status")["workers"]]
     plane.apply({"security_group": {"open": {"rules": []}}})
@@ -127,4 +134,4 @@ with Lab() as lab:
                " iface='eth0')" % (CONNECTIONS, SERVICES))
     wait_for(lambda: plane.drops("p1", "security_group_egress") == dropped + CONNECTIONS, "flows of both workers refused")
     left = [worker["connections"] for worker in plane.call("status")["workers"]]
-    expect(sum(left) == CONNECTIONS and all(now < then for now, then in zip(left, before)), f"connections ended: {left}")
+    expect(sum(left) == CONNECTIONS + SPARE and all(now < then for now, then in zip(left, before)), f"connections ended: {left}")
