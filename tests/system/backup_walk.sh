@@ -24,11 +24,6 @@ new=none
 ceph=(--conf "$HANOK_STATE/ceph/ceph.conf" --id "${HANOK_TEST_CEPH_CLIENT:-hanok}")
 backup_is() { eventually 60 "$1 to be available" has_status available volume backup show "$1"; }
 volume_is() { eventually 60 "$2 to be $1" has_status "$1" volume show "$2"; }
-# restore BACKUP [VOLUME]: this client's own printing of a restore that was accepted fails ("cannot unpack").
-restore() {
-  local out
-  out=$(os volume backup restore --force "$@" 2>&1) || expect_in "restore" "$out" "cannot unpack non-iterable"
-}
 # put OFFSET_MIB TEXT, get OFFSET_MIB LENGTH VOLUME_ID: bytes of a volume, past the API.
 put() {
   printf '%s' "$2" | "${python[@]}" put "$id" "$1"

@@ -54,6 +54,12 @@ gone() {
 }
 absent() { ! os "$@" >/dev/null 2>&1; }
 
+# restore BACKUP [VOLUME]: this client's own printing of a restore that was accepted fails ("cannot unpack").
+restore() {
+  local out
+  out=$(os volume backup restore --force "$@" 2>&1) || expect_in "restore" "$out" "cannot unpack non-iterable"
+}
+
 # has_status STATUS COMMAND...
 has_status() {
   local wanted=$1 status

@@ -129,8 +129,9 @@ os volume backup create --name "$tag-backup" "$tag-storage" >/dev/null
 cinder --os-volume-api-version 3.60 upload-to-image --disk-format raw --container-format bare "$tag-storage" "$tag-image" >/dev/null 2>&1 || true
 eventually 120 "the clone" has_status available volume show "$tag-clone"
 eventually 120 "the backup" has_status available volume backup show "$tag-backup"
-os volume backup restore "$tag-backup" >/dev/null 2>&1 || os volume backup restore "$tag-backup" "$tag-restored" >/dev/null
-restored=$(cinder --os-volume-api-version 3.60 list 2>/dev/null | awk -F'|' '/restore_backup_|'"$tag-restored"'/ {gsub(/ /, "", $2); print $2}' | head -1)
+backup=$(value id volume backup show "$tag-backup")
+restore "$backup"
+restored=$(value id volume show "restore_backup_$backup")
 os volume set --name "$tag-restored" "$restored"
 eventually 120 "the restored volume" has_status available volume show "$tag-restored"
 expect "the clone is encrypted" "$(api_says "$tag-clone") $(raw "$(value id volume show "$tag-clone")")" "True LUKS 2 encrypted True"
