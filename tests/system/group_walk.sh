@@ -21,11 +21,6 @@ cleanup() {
 trap cleanup EXIT
 
 os() { openstack --os-volume-api-version 3.60 "$@" </dev/null; }
-# The cinder shell knows no clouds.yaml: it gets the node's openrc.
-cinder() {
-  # shellcheck disable=SC2016 # for the inner shell
-  env -u OS_CLOUD -u OS_CLIENT_CONFIG_FILE bash -c '. "$1" && shift && exec cinder --os-volume-api-version 3.60 "$@"' - "$HANOK_STATE/openrc" "$@" </dev/null
-}
 refused() {
   local text=$1 out
   shift

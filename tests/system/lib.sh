@@ -25,6 +25,11 @@ expect() { [[ $2 == "$3" ]] || die "$1: '$2', expected '$3'"; }
 expect_in() { [[ $2 == *"$3"* ]] || die "$1: no '$3' in: $2"; }
 
 os() { openstack "$@" </dev/null; }
+# The cinder shell knows no clouds.yaml: it gets the node's openrc.
+cinder() {
+  # shellcheck disable=SC2016 # for the inner shell
+  env -u OS_CLOUD -u OS_CLIENT_CONFIG_FILE bash -c '. "$1" && shift && exec cinder --os-volume-api-version 3.60 "$@"' - "$HANOK_STATE/openrc" "$@" </dev/null
+}
 # value COLUMN COMMAND...: one column of a show-like command.
 value() {
   local column=$1

@@ -126,9 +126,10 @@ leave
 step "A clone, a backup that is restored, and an image"
 os volume create --source "$tag-qemu" "$tag-clone" >/dev/null
 os volume backup create --name "$tag-backup" "$tag-storage" >/dev/null
-cinder --os-volume-api-version 3.60 upload-to-image --disk-format raw --container-format bare "$tag-storage" "$tag-image" >/dev/null 2>&1 || true
 eventually 120 "the clone" has_status available volume show "$tag-clone"
 eventually 120 "the backup" has_status available volume backup show "$tag-backup"
+eventually 60 "the end of the backup" has_status available volume show "$tag-storage"
+cinder upload-to-image --disk-format raw --container-format bare "$tag-storage" "$tag-image" >/dev/null
 backup=$(value id volume backup show "$tag-backup")
 restore "$backup"
 restored=$(value id volume show "restore_backup_$backup")
