@@ -173,7 +173,8 @@ Status RbdDevice::decrypt() {
 }
 
 // A guest that writes nothing has its lock back too: nobody else may find the image free. Whether it is ours
-// is not asked: rbd_is_exclusive_lock_owner() waits for an OSD, a write of no bytes only where the lock is not.
+// is not asked, since rbd_is_exclusive_lock_owner() waits for an OSD. A write of no bytes does not, where the
+// lock is ours.
 void RbdDevice::keep_lock() {
   if (taking_lock_.exchange(true)) return;
   rbd_completion_t completion = nullptr;
