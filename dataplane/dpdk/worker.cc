@@ -239,7 +239,10 @@ unsigned Worker::receive_all(std::uint64_t now) {
 unsigned Worker::wanted(const Polled& one, BusyDevices busy_before) {
   if (!one.guest) return kBurst;
   const FairPolling& share = one.device->share;
-  if (share.waits()) return 0;
+  if (share.waits()) {
+    busy_.add(one.index);  // its frames wait at other workers
+    return 0;
+  }
   const bool others_busy = busy_before.other_than(one.index) || busy_.other_than(one.index);
   const unsigned most = share.burst(kBurst, others_busy, rte_rdtsc());
   if (most == 0) counters_.held_back.add(1);

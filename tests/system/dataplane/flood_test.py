@@ -8,7 +8,7 @@ import time
 
 from lab import Lab, expect, network, port, state, subnet, wait_for
 
-FLOWS, FRESH, SYNS, ROUNDS, WINDOW = 64, 16, 4096, 5, 0.3
+FLOWS, FRESH, SYNS, ROUNDS, WINDOW = 64, 16, 4096, 21, 0.3
 
 with Lab() as lab:
     from scapy.all import IP, TCP, UDP, Ether, wrpcap  # pylint: disable=import-outside-toplevel
