@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "control/image/context.h"
+#include "storage/operations/operations.h"
 
 namespace hanok::image {
 namespace {
@@ -66,8 +67,8 @@ void empty_trash(const Context& context) {
     return {};
   }));
   for (const auto& id : ids) {
-    auto removed = context.blocks->remove({kPool, id});
-    if (!removed.ok() && removed.error().code != ErrorCode::kNotFound) {
+    auto removed = storage::delete_image(*context.blocks, {kPool, id});
+    if (!removed.ok()) {
       spdlog::warn("The bytes of deleted image {} are not removed yet: {}", id, removed.error().message);
       return;  // the cluster is asked again with the next deletion
     }

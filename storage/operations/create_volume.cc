@@ -24,19 +24,10 @@ Status convert_image(BlockStore& store, Converter& converter, const ImageRef& vo
   return store.rename(partial, volume.name);
 }
 
-// The same for a clone: one whose maker died may have a header and not yet its parent, and would read as
-// zeroes.
-Status clone_to(BlockStore& store, const SnapshotRef& snapshot, const ImageRef& volume) {
-  const ImageRef partial = partial_image(volume);
-  HANOK_CHECK(unless_gone(store.remove(partial)));
-  HANOK_CHECK(store.clone(snapshot, partial));
-  return store.rename(partial, volume.name);
-}
-
 Status clone_volume(BlockStore& store, const ImageRef& volume, const ImageRef& source) {
   const SnapshotRef snapshot = clone_snapshot(source, volume);
   HANOK_CHECK(unless_exists(store.create_snapshot(snapshot)));
-  return surely_there(clone_to(store, snapshot, volume));
+  return surely_there(clone_whole(store, snapshot, volume));
 }
 
 Status bring_about(BlockStore& store, Converter& converter, const ImageRef& volume, std::uint64_t size_bytes,
@@ -48,7 +39,7 @@ Status bring_about(BlockStore& store, Converter& converter, const ImageRef& volu
       if (source.format != "raw") return convert_image(store, converter, volume, source);
       [[fallthrough]];
     case VolumeSource::Type::kSnapshot:
-      return clone_to(store, {source.image, source.snapshot}, volume);
+      return clone_whole(store, {source.image, source.snapshot}, volume);
     case VolumeSource::Type::kVolume:
       return clone_volume(store, volume, source.image);
     case VolumeSource::Type::kManaged:
@@ -73,6 +64,13 @@ Status check_self_contained(BlockStore& store, const ImageRef& image, const std:
     return bad_request("The qcow2 image refers to another file.");
   }
   return {};
+}
+
+Status clone_whole(BlockStore& store, const SnapshotRef& snapshot, const ImageRef& child) {
+  const ImageRef partial = partial_image(child);
+  HANOK_CHECK(unless_gone(store.remove(partial)));
+  HANOK_CHECK(store.clone(snapshot, partial));
+  return store.rename(partial, child.name);
 }
 
 SnapshotRef clone_snapshot(const ImageRef& source, const ImageRef& child) {

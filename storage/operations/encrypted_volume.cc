@@ -14,9 +14,6 @@ constexpr std::uint64_t kExtent_bytes = 4U << 20U;  // an RBD object: written wh
 ImageRef plain_image(const ImageRef& volume) {
   return {volume.pool, volume.name + ".plain"};
 }
-ImageRef cipher_image(const ImageRef& image) {
-  return {image.pool, image.name + ".cipher"};
-}
 
 // Which extents of a volume may hold anything, in order; its image begins with `header` bytes that are not
 // it.
@@ -78,6 +75,10 @@ Status bring_plain(BlockStore& store, Converter& converter, const ImageRef& plai
 }
 
 }  // namespace
+
+ImageRef cipher_image(const ImageRef& image) {
+  return {image.pool, image.name + ".cipher"};
+}
 
 Status drop_encrypted_parts(BlockStore& store, const ImageRef& volume) {
   HANOK_CHECK(unless_gone(store.remove(plain_image(volume))));

@@ -62,13 +62,20 @@ class Converter {
 // The same of an encrypted volume; the image is not.
 [[nodiscard]] Result<std::uint64_t> upload_encrypted(BlockStore& store, const ImageRef& volume,
                                                      const ImageRef& image, const Encryption& encryption);
+// With all that an interrupted upload may have left.
+[[nodiscard]] Status delete_image(BlockStore& store, const ImageRef& image);
 // With delete_volume(), for encrypted volumes.
 [[nodiscard]] Status drop_encrypted_parts(BlockStore& store, const ImageRef& volume);
 
 // The snapshot of a source volume that exists only while it is being cloned.
 [[nodiscard]] SnapshotRef clone_snapshot(const ImageRef& source, const ImageRef& child);
-// Where an image is converted to before it gets its name.
+// A clone under another name until it is one: one whose maker died may have a header and not yet its parent,
+// and would read as zeroes.
+[[nodiscard]] Status clone_whole(BlockStore& store, const SnapshotRef& snapshot, const ImageRef& child);
+// Where an image is made before it gets its name.
 [[nodiscard]] ImageRef partial_image(const ImageRef& volume);
+// The clone that an encrypted volume is uploaded from.
+[[nodiscard]] ImageRef cipher_image(const ImageRef& image);
 
 // Helpers of idempotence: "exists already" and "is gone already" are no errors.
 [[nodiscard]] inline Status unless_exists(Status status) {

@@ -15,7 +15,7 @@ Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume, co
   if (!whole) {
     if (!found.ok()) {
       HANOK_CHECK(unless_exists(store.create_snapshot(source)));
-      HANOK_CHECK(unless_exists(store.clone(source, image)));
+      HANOK_CHECK(surely_there(clone_whole(store, source, image)));
     }
     HANOK_CHECK(store.flatten(image));
     HANOK_CHECK(store.set_limits(image, {}));  // those of the volume came along
@@ -24,6 +24,13 @@ Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume, co
   HANOK_CHECK(unless_gone(store.remove_snapshot(source)));
   HANOK_TRY(info, store.info(image));
   return info.size_bytes;
+}
+
+Status delete_image(BlockStore& store, const ImageRef& image) {
+  for (const ImageRef& part : {cipher_image(image), partial_image(image), image}) {
+    HANOK_CHECK(unless_gone(store.remove(part)));
+  }
+  return {};
 }
 
 }  // namespace hanok::storage

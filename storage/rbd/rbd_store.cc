@@ -134,9 +134,7 @@ class RbdStore final : public BlockStore {
   }
 
   Status create_snapshot(const SnapshotRef& snapshot) override {
-    HANOK_TRY(open, open_image(cluster_, snapshot.image, OpenMode::kReadWrite));
-    return status(open->image.snap_create(snapshot.snapshot.c_str()),
-                  "Snapshot " + snapshot.snapshot + " of " + display(snapshot.image));
+    return create_image_snapshot(cluster_, snapshot);
   }
 
   Status create_snapshots(const std::vector<SnapshotRef>& snapshots) override {

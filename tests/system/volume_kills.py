@@ -125,6 +125,9 @@ def one_kill(world, pools, operation, victim, chance):
             wrong += [] if cause else [f"{kind} {item_id} is {end} without a cause"]
         elif bool(item) != there:
             wrong.append(f"{kind} {item_id}: acknowledged, and is {end}")
+        killed = [image.id for image in world.api.cloud.image.images() if image.name == TAG and image.status == "killed"]
+        if killed and not cause_of(world.api, kind, item):
+            wrong.append(f"image {killed} is killed without a cause")
     wrong += differences(world.api, pools)
     return end, wrong
 
@@ -135,7 +138,7 @@ def settle(api):
         return [f"{kind[:-1]} {item['id']} {item['status']}" for kind in KINDS
                 for item in api.list(kind).values() if item["status"] not in SETTLED or "hanok:work" in item] + \
                [f"image {image.id} {image.status}" for image in api.cloud.image.images()
-                if image.status not in ("active", "queued")]
+                if image.status not in ("active", "queued", "killed")]
 
     def quiet():
         try:

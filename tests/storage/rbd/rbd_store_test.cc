@@ -1,5 +1,6 @@
 #include "storage/rbd/rbd_store.h"
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <future>
@@ -150,7 +151,6 @@ TEST_F(RbdStore, LimitsHoldForEncryptedImages) {
   EXPECT_OK(store_->remove(image));
 }
 
-// What other hands left in the trash goes, once it has no clones.
 TEST_F(RbdStore, MakesImagesInPlaceOfWhatADeadClientLeftHalfMade) {
   const auto rbd = [this](const std::string& program) {
     return program + " --conf " + conf_ + " --id " + client_ + " -p volumes ";
@@ -179,6 +179,33 @@ TEST_F(RbdStore, MakesImagesInPlaceOfWhatADeadClientLeftHalfMade) {
   ASSERT_OK(store_->remove(parent));
 }
 
+TEST_F(RbdStore, MendsASnapshotThatADeadClientLeftWithoutItsObjectMap) {
+  const std::string in_pool = " --conf " + conf_ + " --id " + client_ + " -p volumes ";
+  const auto lose_map = [&](const ImageRef& image) {
+    const std::string id = "$(rbd" + in_pool + "info " + image.name + " | sed -n 's/.*id: //p' | head -1)";
+    const std::string map = "$(rados" + in_pool + "ls | grep rbd_object_map." + id + "[.])";
+    return run_program({"sh", "-c", "rados" + in_pool + "rm " + map}, 60);
+  };
+  const ImageRef parent{"volumes", tag_ + "-parent"};
+  const ImageRef child{"volumes", tag_ + "-child"};
+  ASSERT_OK(store_->create(parent, 64 * kMib));
+  ASSERT_OK(store_->write(parent, 40 * kMib, "data", 4));
+  ASSERT_OK(store_->create_snapshot({parent, "s"}));
+  ASSERT_OK(lose_map(parent));
+  EXPECT_EQ(store_->clone({parent, "s"}, child).error().code,
+            ErrorCode::kNotFound);  // what librbd makes of it
+  EXPECT_EQ(store_->create_snapshot({parent, "s"}).error().code, ErrorCode::kConflict);
+  ASSERT_OK(store_->clone({parent, "s"}, child));
+  std::array<char, 4> bytes{};
+  ASSERT_OK(store_->read(child, 40 * kMib, bytes.data(), bytes.size()));
+  EXPECT_EQ(std::string(bytes.data(), 4), "data");
+  ASSERT_OK(store_->remove(child));
+  ASSERT_OK(lose_map(parent));
+  EXPECT_OK(store_->remove_snapshot({parent, "s"}));  // goes as it is
+  ASSERT_OK(store_->remove(parent));
+}
+
+// What other hands left in the trash goes, once it has no clones.
 TEST_F(RbdStore, EmptiesTheTrash) {
   const std::string rbd = "rbd --conf " + conf_ + " --id " + client_ + " ";
   const auto shell = [&](const std::string& command) { return run_program({"sh", "-c", command}, 60); };
