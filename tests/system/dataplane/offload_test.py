@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Two QEMU guests that leave checksums and segmentation to the data plane: on one host large frames go as they are, over VXLAN they
-are cut and joined again, and each byte and checksum is right. Beside them, the same guests without offloads. The rates are for the
-reader: emulated guests on a busy machine give what they get of its CPUs."""
+are cut and joined again, and each byte and checksum is right, by IPv4 and by IPv6. Beside them, the same guests without offloads. The
+rates are for the reader: emulated guests on a busy machine give what they get of its CPUs."""
 import copy
 import json
 import os
@@ -16,6 +16,7 @@ OFF = ("csum=off,gso=off,guest_csum=off,host_tso4=off,host_tso6=off,host_ecn=off
 MTU, MIB, SECONDS = 1450, 8, 4
 FRAMES = (MIB << 20) // MTU  # of the transfer on the wire, at least
 ADDRESSES = ("10.0.0.11", "10.0.0.12")
+ADDRESSES6 = ("2001:db8::11", "2001:db8::12")
 
 
 def engine(plane):
@@ -27,16 +28,29 @@ def boot(lab, files, ports, options):
               for number in range(2)]
     for guest in guests:
         guest.ready()
-    guests[0].run(f"for i in 1 2 3 4 5; do ping -c 1 -W 2 {ADDRESSES[1]} && break; done")
+    for guest, address in zip(guests, ADDRESSES6):
+        guest.run(f"echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip -6 address add {address}/64 dev eth0")
+    for address in (ADDRESSES[1], ADDRESSES6[1]):
+        guests[0].run(f"for i in 1 2 3 4 5; do ping -c 1 -W 2 {address} && break; done")
     return guests
 
 
-def transfer(guests):
+def two_ports(desired, hosts=("node1", "node1")):
+    """Each with an address of each family, the documents of two guests in one network."""
+    desired["network"]["n"] = network(vxlan(4242), mtu=MTU)
+    desired["subnet"]["s"] = subnet("n", "10.0.0.0/24")
+    desired["subnet"]["s6"] = subnet("n", "2001:db8::/64")
+    for number, host in enumerate(hosts):
+        one = desired["port"][f"p{number + 1}"] = port("n", number + 1, "s", ADDRESSES[number], host=host)
+        one["addresses"].append({"subnet": "s6", "ip": ADDRESSES6[number]})
+
+
+def transfer(guests, address):
     """Random bytes from the first guest to the second; they must be the same."""
     # Its input stays open: busybox's nc would end the connection.
     guests[1].run("[ -e /tmp/open ] || mkfifo /tmp/open; exec 9<>/tmp/open; nc -l -p 7000 <&9 >/tmp/got & until netstat -ltn | grep -q :7000; do usleep 50000; done")
     guests[0].run(f"dd if=/dev/urandom of=/tmp/sent bs=1M count={MIB} 2>/dev/null")
-    guests[0].run(f"nc {ADDRESSES[1]} 7000 </tmp/sent", 90)
+    guests[0].run(f"nc {address} 7000 </tmp/sent", 90)
     guests[1].run("wait", 90)
     sums = [guests[0].run("sha256sum </tmp/sent"), guests[1].run("sha256sum </tmp/got")]
     expect(sums[0] == sums[1], f"{MIB} MiB came out wrong: {sums}")
@@ -50,9 +64,10 @@ def mbit_per_s(guests):
     return answer["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
-def average(plane, name):
+def average(plane, name, before):
+    """Bytes per frame that the guest sent since."""
     counted = plane.counters(name)
-    return counted["rx_bytes"] / counted["rx_packets"]
+    return (counted["rx_bytes"] - before["rx_bytes"]) / (counted["rx_packets"] - before["rx_packets"])
 
 
 def frames_in(path):
@@ -71,11 +86,15 @@ def check_numbers(seen):
     """What goes by a sequence number of TCP in VXLAN is always the same."""
     known = {}
     for inner in (frame[50:] for frame in seen):
-        if inner[12:14] != b"\x08\x00" or inner[23] != 6:
+        if inner[12:14] == b"\x08\x00" and inner[23] == 6:
+            addresses, tcp = 26, 34
+        elif inner[12:14] == b"\x86\xdd" and inner[20] == 6:
+            addresses, tcp = 22, 54
+        else:
             continue
-        data = inner[34 + (inner[46] >> 4) * 4:][:16]
+        data = inner[tcp + (inner[tcp + 12] >> 4) * 4:][:16]
         if len(data) == 16:
-            expect(known.setdefault(inner[26:42], data) == data, "two segments have one sequence number")
+            expect(known.setdefault(inner[addresses:tcp + 8], data) == data, "two segments have one sequence number")
 
 
 def check_wire(path):
@@ -93,24 +112,25 @@ def check_wire(path):
 
 def one_host(lab, files, options):
     desired = state()
-    desired["network"]["n"] = network(vxlan(4242), mtu=MTU)
-    desired["subnet"]["s"] = subnet("n", "10.0.0.0/24")
-    ports = [port("n", number + 1, "s", ADDRESSES[number]) for number in range(2)]
+    two_ports(desired)
+    ports = list(desired["port"].values())
     for number, one in enumerate(ports):
         one["device"] = {"type": "vhost-user", "socket": os.path.join(lab.folder, f"one-{bool(options)}-{number}.sock")}
-        desired["port"][f"p{number + 1}"] = one
     plane = lab.dataplane(desired, name=f"one-{bool(options)}")
     guests = boot(lab, files, ports, options)
-    transfer(guests)
+    for address in (ADDRESSES[1], ADDRESSES6[1]):
+        before = plane.counters("p1")
+        transfer(guests, address)
+        sent = average(plane, "p1", before)
+        if options:
+            expect(sent < MTU + 14, f"{address}: guests without offloads send large frames")
+        else:
+            expect(sent > 4000, f"{address}: frames of {sent:.0f} bytes on the average: no large ones")
     rate = mbit_per_s(guests)
     counted = engine(plane)
-    if options:
-        expect(average(plane, "p1") < MTU + 14, "guests without offloads send large frames")
-    else:
-        expect(average(plane, "p1") > 4000, f"frames of {average(plane, 'p1'):.0f} bytes on the average: no large ones")
     expect(counted["segments_made"] == 0 and counted["checksums_made"] == 0, f"work was done between two guests: {counted}")
     expect(all(plane.counters(name)["device_rx_refused"] == 0 for name in ("p1", "p2")), "frames of guests were refused")
-    print(f"one host, offloads {'off' if options else 'on'}: {rate:.0f} Mbit/s, {average(plane, 'p1'):.0f} bytes per frame sent")
+    print(f"one host, offloads {'off' if options else 'on'}: {rate:.0f} Mbit/s")
     for guest in guests:
         guest.stop()
     plane.kill()
@@ -120,11 +140,8 @@ def one_host(lab, files, options):
 def two_hosts(lab, files, options):
     ends = lab.wire()
     common = state()
-    common["network"]["n"] = network(vxlan(4242), mtu=MTU)
-    common["subnet"]["s"] = subnet("n", "10.0.0.0/24")
+    two_ports(common, ("node1", "node2"))
     ports, planes = [], []
-    for number in (1, 2):
-        common["port"][f"p{number}"] = port("n", number, "s", ADDRESSES[number - 1], host=f"node{number}")
     for number in (1, 2):
         desired = copy.deepcopy(common)
         desired["node"] = {"name": f"node{number}", "vtep": f"192.0.2.{number}"}
@@ -136,19 +153,26 @@ def two_hosts(lab, files, options):
         ports.append(here)
         planes.append(lab.dataplane(desired, name=f"two-{bool(options)}-{number}"))
     guests = boot(lab, files, ports, options)
-    wire = lab.capture(ends[1].partition("iface=")[2], "udp port 4789")  # where what the first host sends arrives
-    transfer(guests)
-    cut, joined = engine(planes[0]), planes[1].counters("p2")["device_tx_coalesced"]
-    if options:
-        expect(cut["segments_made"] == 0 and joined == 0, f"offloads that are off: {cut}, {joined} joined")
-    else:
-        wait_for(lambda: len(frames_in(wire)) > FRAMES, "the capture")
-        check_wire(wire)
-        expect(cut["large_frames_cut"] > 0 and cut["segments_made"] > 2 * cut["large_frames_cut"], f"nothing was cut: {cut}")
-        expect(joined > 0, "no segments were joined for the guest that receives")
+    for address in (ADDRESSES[1], ADDRESSES6[1]):
+        # Where what the first host sends arrives.
+        wire = lab.capture(ends[1].partition("iface=")[2], "udp port 4789")
+        before, joined = engine(planes[0]), planes[1].counters("p2")["device_tx_coalesced"]
+        transfer(guests, address)
+        now = engine(planes[0])
+        cut = {name: now[name] - before[name] for name in ("large_frames_cut", "segments_made")}
+        joined = planes[1].counters("p2")["device_tx_coalesced"] - joined
+        if options:
+            expect(cut["segments_made"] == 0 and joined == 0, f"{address}: offloads that are off: {cut}, {joined} joined")
+        else:
+            wait_for(lambda wire=wire: len(frames_in(wire)) > FRAMES, "the capture")
+            check_wire(wire)
+            expect(cut["large_frames_cut"] > 0 and cut["segments_made"] > 2 * cut["large_frames_cut"],
+                   f"{address}: nothing was cut: {cut}")
+            expect(joined > 0, f"{address}: no segments were joined for the guest that receives")
+        print(f"two hosts, {address}, offloads {'off' if options else 'on'}: {cut['large_frames_cut']} large frames in "
+              f"{cut['segments_made']} segments, {joined} joined again")
     rate = mbit_per_s(guests)
-    print(f"two hosts, offloads {'off' if options else 'on'}: {rate:.0f} Mbit/s, {cut['large_frames_cut']} large frames in "
-          f"{cut['segments_made']} segments, {joined} joined again")
+    print(f"two hosts, offloads {'off' if options else 'on'}: {rate:.0f} Mbit/s")
     for guest in guests:
         guest.stop()
     for plane in planes:
