@@ -91,9 +91,12 @@ help_perf() {
   cat <<'TEXT'
 ./hanok perf packet|volume [--json FILE] [--quick]
 
-Runs a performance suite, beside its peers where there are any, and prints a table; --json writes the document. `volume`
-has its data part only (on the Ceph of a node that is up); `api` is not written yet.
-`./hanok perf packet --help` tells the scenarios and what else can be chosen. What the figures mean: docs/performance.md.
+Runs a performance suite beside its peers and prints a table; --json writes the document.
+  packet   the packet engine beside Open vSwitch with DPDK; reserves huge pages and gives them back
+  volume   on a node that is up: the volume API's own times, then hanok-storage beside fio's rbd engine and
+           qemu-storage-daemon
+`./hanok perf packet --help` and `./hanok perf volume --help` tell the scenarios and what else can be chosen. What the
+figures mean: docs/performance.md and docs/storage-target.md.
 TEXT
 }
 
