@@ -135,7 +135,13 @@ std::uint32_t ConnectionTable::open(DeviceIndex owner, std::uint8_t protocol, st
 bool ConnectionTable::add_key(std::uint32_t connection_slot, const ConnectionKey& key, bool local_started) {
   const std::uint64_t key_hash = hash(key);
   if (const std::uint32_t old = find_key(key, key_hash); old != kNoSlot) {
-    if (keys_[old].connection == connection_slot) return true;
+    if (keys_[old].connection == connection_slot) {
+      Connection& connection = connections_[connection_slot];
+      auto* end = connection.keys + connection.key_count;
+      auto* at = std::find(connection.keys, end, old);
+      std::rotate(at, at + 1, end);
+      return true;
+    }
     remove_key(old);
   }
   return insert_key(connection_slot, key, key_hash, local_started);

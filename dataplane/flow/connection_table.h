@@ -90,8 +90,8 @@ class ConnectionTable final : public ConnectionView {
   // A new connection of `owner`. kNoSlot with the reason: session_quota or flow_table_full.
   [[nodiscard]] std::uint32_t open(DeviceIndex owner, std::uint8_t protocol, std::uint32_t now,
                                    DropReason& reason);
-  // Another name for the connection; one that named another before names this one from now on. False: no
-  // room.
+  // Another name for the connection; one that named another before names this one from now on. Of more than
+  // kKeys the one that was added longest ago is forgotten; adding it again keeps it. False: no room.
   [[nodiscard]] bool add_key(std::uint32_t connection, const ConnectionKey& key, bool local_started);
   // A record for the connection, with its key set and in the index; an old one with the same key is used
   // again. kNoSlot: no room.

@@ -60,5 +60,26 @@ TEST_F(ConnectionTableTest, EndsAConnectionWhenItsTimeIsOver) {
   EXPECT_EQ(ended_, 1U);
 }
 
+// A connection that is translated otherwise from time to time has names of before; those that it still goes
+// by stay.
+TEST_F(ConnectionTableTest, ForgetsTheNameThatWasGivenLongestAgo) {
+  DropReason reason{};
+  const std::uint32_t slot = table_.open(1, protocol::kUdp, kStart, reason);
+  ConnectionKey key;
+  const auto named = [&](std::uint16_t port) {
+    key.local_port = port;
+    return key;
+  };
+  for (std::uint16_t port = 0; port < Connection::kKeys; ++port)
+    ASSERT_TRUE(table_.add_key(slot, named(port), true));
+  ASSERT_TRUE(table_.add_key(slot, named(0), true));  // again
+  ASSERT_TRUE(table_.add_key(slot, named(100), true));
+  ASSERT_TRUE(table_.add_key(slot, named(101), true));
+  EXPECT_TRUE(table_.find(named(0)));
+  EXPECT_FALSE(table_.find(named(1)));
+  EXPECT_FALSE(table_.find(named(2)));
+  for (const std::uint16_t port : {3, 4, 100, 101}) EXPECT_TRUE(table_.find(named(port))) << port;
+}
+
 }  // namespace
 }  // namespace hanok::dataplane

@@ -233,16 +233,21 @@ class Lab:
         namespace.run("ethtool", "-K", interface, "tx", "off")
         self._quiet(ours)
         namespace.run("ip", "link", "set", interface, "up")
-        return f"net_af_packet{self.devices},iface={ours}"
+        return self._device(self.devices, ours)
 
     def wire(self):
-        """A veth between two data planes: two device strings and the name of the first end, for captures."""
+        """A veth between two data planes: two device strings and the names of the ends, for captures."""
         one, other = self._interface(), self._interface()
         run("ip", "link", "add", one, "type", "veth", "peer", "name", other)
         self.defer(lambda: run("ip", "link", "del", one, check=False))
         self._quiet(one)
         self._quiet(other)
-        return (f"net_af_packet{self.devices - 1},iface={one}", f"net_af_packet{self.devices},iface={other}", one)
+        return self._device(self.devices - 1, one), self._device(self.devices, other), one, other
+
+    @staticmethod
+    def _device(number, interface):
+        """With as many queue pairs as there are workers; the kernel spreads what arrives by a hash of the flow."""
+        return f"net_af_packet{number},iface={interface},qpairs={WORKERS}"
 
     @staticmethod
     def _quiet(interface):

@@ -59,7 +59,7 @@ with Lab() as lab:
     for name in ("p1", "p2"):
         guests[name].enable_ipv6()
         guests[name].run("ip", "address", "add", f"2001:db8::1{name[1]}/64", "dev", "eth0", "nodad")
-    handshake = lab.capture(ends[1].partition("iface=")[2], "udp port 4789")  # where what the first host sends arrives
+    handshake = lab.capture(ends[3], "udp port 4789")  # where what the first host sends arrives
     one.run("nc", "-z", "-w", "2", "2001:db8::12", "8080", check=False)
     told = one.run("ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s", "1452", "2001:db8::12", check=False).stdout
     expect("mtu = 1450" in told or "mtu=1450" in told, f"no word of the path MTU by IPv6:\n{told}")

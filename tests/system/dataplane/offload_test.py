@@ -157,7 +157,7 @@ def two_hosts(lab, files, options):
     guests = boot(lab, files, ports, options)
     for address in (ADDRESSES[1], ADDRESSES6[1]):
         # Where what the first host sends arrives.
-        wire = lab.capture(ends[1].partition("iface=")[2], "udp port 4789")
+        wire = lab.capture(ends[3], "udp port 4789")
         before, joined = engine(planes[0]), planes[1].counters("p2")["device_tx_coalesced"]
         transfer(guests, address)
         now = engine(planes[0])
