@@ -50,8 +50,8 @@ mon data avail crit = 1
 auth allow insecure global id reclaim = false
 mon warn on pool no redundancy = false
 # one monitor has nobody to agree with: by default each snapshot waits up to a second for others to be proposed with
-paxos propose interval = 0.1
-paxos min wait = 0.01
+paxos propose interval = 0.02
+paxos min wait = 0.001
 
 [mgr]
 admin socket = $RUN/ceph/\$name.asok
