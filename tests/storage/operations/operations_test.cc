@@ -2,67 +2,11 @@
 // happened.
 #include "storage/operations/operations.h"
 
-#include <functional>
-
-#include "storage/block/memory_store.h"
 #include "storage/operations/qemu_img.h"
-#include "tests/storage/block/store_contract.h"
+#include "tests/storage/operations/operations_bed.h"
 
 namespace hanok::storage {
 namespace {
-
-const ImageRef kImage{"images", "image"};
-const ImageRef kParent{"volumes", "parent"};
-const ImageRef kVolume{"volumes", "volume"};
-constexpr int kMoreThanAnyOperationTakes = 40;
-
-// Copies what stands in for a guest image.
-class FakeConverter final : public Converter {
- public:
-  explicit FakeConverter(BlockStore& store) : store_(store) {}
-  Status convert(const SnapshotRef&, const std::string&, const ImageRef& to) override {
-    HANOK_CHECK(store_.create(to, 4));
-    return store_.write(to, 0, "disk", 4);
-  }
-
- private:
-  BlockStore& store_;
-};
-
-std::string qcow2_header(bool backing_file) {
-  std::string out(104, '\0');
-  out.replace(0, 4, "QFI\xfb");
-  out[7] = 3;
-  if (backing_file) out[15] = 104;
-  return out;
-}
-
-void prepare(BlockStore& store, const std::string& image_bytes = "base") {
-  ASSERT_OK(store.create(kImage, image_bytes.size()));
-  ASSERT_OK(store.write(kImage, 0, image_bytes.data(), image_bytes.size()));
-  ASSERT_OK(store.create_snapshot({kImage, "snap"}));
-  ASSERT_OK(store.create(kParent, 4));
-  ASSERT_OK(store.write(kParent, 0, "data", 4));
-  ASSERT_OK(store.create_snapshot({kParent, "s1"}));
-}
-
-// Fails at step 0, 1, 2 ... until the operation gets through; after each failure it is repeated in good
-// times.
-void break_off_everywhere(const std::string& image_bytes, const std::function<Status(BlockStore&)>& operation,
-                          const std::function<void(BlockStore&)>& check) {
-  for (int good = 0; good < kMoreThanAnyOperationTakes; ++good) {
-    MemoryStore store;
-    prepare(store, image_bytes);
-    store.fail_after(good);
-    const bool done = operation(store).ok();
-    store.heal();
-    SCOPED_TRACE("repeated after " + std::to_string(good) + " good steps");
-    ASSERT_OK(operation(store));
-    check(store);
-    if (done) return;
-  }
-  FAIL() << "the operation never gets through";
-}
 
 Status create(BlockStore& store, const VolumeSource& source, std::uint64_t size_bytes) {
   FakeConverter converter(store);
@@ -79,7 +23,7 @@ void expect_volume(BlockStore& store, const std::string& begin, std::uint64_t si
 }
 
 TEST(RevertVolume, TakesTheBytesBackAndKeepsTheSize) {
-  break_off_everywhere(
+  break_off_at_each_step(
       "base",
       [](BlockStore& store) -> Status {
         HANOK_CHECK(extend_volume(store, kParent, 16));
@@ -96,8 +40,6 @@ TEST(RevertVolume, TakesTheBytesBackAndKeepsTheSize) {
   EXPECT_EQ(code_of(revert_volume(store, {kParent, "none"}, 4)), ErrorCode::kNotFound);
 }
 
-const Encryption kEncryption{"luks1", "aes-256", "secret words"};
-
 std::string plain_text(BlockStore& store, const ImageRef& image) {
   auto view = store.open_plain(image, kEncryption);
   EXPECT_OK(view);
@@ -113,7 +55,7 @@ TEST(EncryptedVolume, IsEmptyOrHasTheImagesBytesAndNothingIsLeftInTheClear) {
       {{}, std::string(4, '\0')}, {raw, "base"}, {qcow2, "disk"}};
   for (const auto& one : cases) {
     const VolumeSource& source = one.first;
-    break_off_everywhere(
+    break_off_at_each_step(
         source.format == "qcow2" ? qcow2_header(false) : "base",
         [&](BlockStore& store) {
           FakeConverter converter(store);
@@ -144,7 +86,7 @@ TEST(EncryptedVolume, IsNotMadeFromWhatIsInTheClear) {
 
 TEST(EncryptedVolume, IsUploadedInTheClearAndAllThatWasLeftGoesWithIt) {
   const ImageRef target{"images", "new"};
-  break_off_everywhere(
+  break_off_at_each_step(
       "base",
       [&](BlockStore& store) -> Status {
         FakeConverter converter(store);
@@ -168,7 +110,7 @@ TEST(EncryptedVolume, IsUploadedInTheClearAndAllThatWasLeftGoesWithIt) {
 
 TEST(MoveVolume, IsUsedInTheNewPoolAndThenLeavesTheOldOne) {
   const ImageRef moved{"volumes-2", kParent.name};
-  break_off_everywhere(
+  break_off_at_each_step(
       "base",
       [&](BlockStore& store) -> Status {
         auto there = store.info(moved);
@@ -201,14 +143,14 @@ TEST(MoveVolume, WhatADeathLeftInNeitherPoolIsTakenBackAndMovesAfterAll) {
 }
 
 TEST(CreateVolume, Empty) {
-  break_off_everywhere(
+  break_off_at_each_step(
       "base", [](BlockStore& store) { return create(store, {}, 8); },
       [](BlockStore& store) { expect_volume(store, std::string(4, '\0'), 8); });
 }
 
 TEST(CreateVolume, ClonesARawImageAndGrowsIt) {
   const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "raw"};
-  break_off_everywhere(
+  break_off_at_each_step(
       "base", [&](BlockStore& store) { return create(store, source, 16); },
       [](BlockStore& store) {
         expect_volume(store, "base", 16);
@@ -218,7 +160,7 @@ TEST(CreateVolume, ClonesARawImageAndGrowsIt) {
 
 TEST(CreateVolume, ConvertsOtherFormats) {
   const VolumeSource source{VolumeSource::Type::kImage, kImage, "snap", "qcow2"};
-  break_off_everywhere(
+  break_off_at_each_step(
       qcow2_header(false), [&](BlockStore& store) { return create(store, source, 16); },
       [](BlockStore& store) { expect_volume(store, "disk", 16); });
 }
@@ -238,14 +180,14 @@ TEST(CreateVolume, RefusesAnImageThatNamesFilesOfTheHost) {
 
 TEST(CreateVolume, ClonesASnapshot) {
   const VolumeSource source{VolumeSource::Type::kSnapshot, kParent, "s1", ""};
-  break_off_everywhere(
+  break_off_at_each_step(
       "base", [&](BlockStore& store) { return create(store, source, 8); },
       [](BlockStore& store) { expect_volume(store, "data", 8); });
 }
 
 TEST(CreateVolume, ClonesAVolumeAndLeavesNoSnapshotBehind) {
   const VolumeSource source{VolumeSource::Type::kVolume, kParent, "", ""};
-  break_off_everywhere(
+  break_off_at_each_step(
       "base", [&](BlockStore& store) { return create(store, source, 4); },
       [](BlockStore& store) { expect_volume(store, "data", 4); });
 }
@@ -272,7 +214,7 @@ TEST(CreateVolume, MissingSourceIsNotFound) {
 
 TEST(DeleteVolume, AlsoWhatAnInterruptedCopyLeft) {
   const VolumeSource source{VolumeSource::Type::kVolume, kParent, "", ""};
-  break_off_everywhere(
+  break_off_at_each_step(
       "base",
       [&](BlockStore& store) {
         static_cast<void>(store.create_snapshot(clone_snapshot(kParent, kVolume)));
@@ -285,7 +227,7 @@ TEST(DeleteVolume, AlsoWhatAnInterruptedCopyLeft) {
 }
 
 TEST(ExtendVolume, GrowsAndNeverShrinks) {
-  break_off_everywhere(
+  break_off_at_each_step(
       "base", [](BlockStore& store) { return extend_volume(store, kParent, 32); },
       [](BlockStore& store) { EXPECT_EQ(store.info(kParent)->size_bytes, 32U); });
   MemoryStore store;
@@ -295,13 +237,13 @@ TEST(ExtendVolume, GrowsAndNeverShrinks) {
 }
 
 TEST(Snapshot, MadeAndRemovedOnceHoweverOftenAsked) {
-  break_off_everywhere(
+  break_off_at_each_step(
       "base",
       [](BlockStore& store) {
         return create_volume_snapshot(store, {kParent, "s2"});
       },
       [](BlockStore& store) { EXPECT_EQ(store.info(kParent)->snapshots.size(), 2U); });
-  break_off_everywhere(
+  break_off_at_each_step(
       "base",
       [](BlockStore& store) {
         return delete_volume_snapshot(store, {kParent, "s1"});
@@ -310,67 +252,6 @@ TEST(Snapshot, MadeAndRemovedOnceHoweverOftenAsked) {
   MemoryStore empty;
   EXPECT_OK(delete_volume_snapshot(empty, {kParent, "s1"}));
   EXPECT_EQ(code_of(create_volume_snapshot(empty, {kParent, "s1"})), ErrorCode::kNotFound);
-}
-
-TEST(UploadImage, IsAWholeCopy) {
-  const ImageRef target{"images", "new"};
-  break_off_everywhere(
-      "base",
-      [&](BlockStore& store) -> Status {
-        HANOK_TRY(bytes, upload_image(store, kParent, target));
-        EXPECT_EQ(bytes, 4U);
-        return {};
-      },
-      [&](BlockStore& store) {
-        auto info = store.info(target);
-        ASSERT_OK(info);
-        EXPECT_EQ(info->snapshots, std::vector<std::string>{"snap"});
-        EXPECT_FALSE(info->parent.has_value());
-        EXPECT_EQ(read_text(store, target, 0, 4), "data");
-        EXPECT_EQ(store.info(kParent)->snapshots, std::vector<std::string>{"s1"});
-      });
-}
-
-// Whatever step it was broken off at.
-TEST(DeleteImage, TakesAwayWhatAnUploadLeft) {
-  using Upload = std::function<Result<std::uint64_t>(BlockStore&)>;
-  const ImageRef target{"images", "new"};
-  const Upload plain = [&](BlockStore& store) { return upload_image(store, kParent, target); };
-  const Upload encrypted = [&](BlockStore& store) {
-    return upload_encrypted(store, kVolume, target, kEncryption);
-  };
-  for (const Upload& upload : {plain, encrypted}) {
-    bool done = false, seen_part = false;
-    for (int good = 0; !done; ++good) {
-      ASSERT_LT(good, kMoreThanAnyOperationTakes);
-      MemoryStore store;
-      prepare(store, "base");
-      FakeConverter converter(store);
-      ASSERT_OK(create_encrypted_volume(store, converter, kVolume, 4 * kMib, {}, kEncryption));
-      const auto before = *store.list("images");
-      store.fail_after(good);
-      done = upload(store).ok();
-      store.heal();
-      seen_part |= store.list("images")->size() > before.size() && !has(store, target);
-      ASSERT_OK(delete_image(store, target));
-      EXPECT_EQ(*store.list("images"), before);
-    }
-    EXPECT_TRUE(seen_part);
-  }
-}
-
-// As RBD leaves it when the client dies in the making: of the right size, and reads as zeroes.
-TEST(UploadImage, DoesNotTakeHalfACloneForAWholeOne) {
-  const ImageRef target{"images", "new"};
-  MemoryStore store;
-  prepare(store, "base");
-  store.fail_after(2);  // looks for the image, takes the snapshot
-  EXPECT_FALSE(upload_image(store, kParent, target).ok());
-  store.heal();
-  ASSERT_FALSE(has(store, target));
-  ASSERT_OK(store.create(partial_image(target), 4));
-  ASSERT_OK(upload_image(store, kParent, target));
-  EXPECT_EQ(read_text(store, target, 0, 4), "data");
 }
 
 TEST(RunProgram, TellsWhatWentWrong) {
