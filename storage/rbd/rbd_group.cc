@@ -16,6 +16,7 @@
 #include <mutex>
 #include <thread>
 
+#include "storage/rbd/quiesce_watch.h"
 #include "storage/rbd/rbd_image.h"
 
 namespace hanok::storage {
@@ -33,62 +34,75 @@ struct Shared {
   bool decided = false;  // all were held and have been answered, or it was given up
 };
 
-class Member final : public librbd::QuiesceWatchCtx {
+class Member final {
  public:
   Member(Shared& shared, SnapshotRef snapshot) : shared_(shared), snapshot_(std::move(snapshot)) {}
 
   [[nodiscard]] Status open(Cluster& cluster);
   void close();
   void make();  // take, ask, hold and so on; returns with the outcome
-
-  // librbd asks one after the other, and once for each snapshot, also for those that others make.
-  void handle_quiesce() override;
-  void handle_unquiesce() override {}
+  [[nodiscard]] bool has_lock();
 
   // With the mutex held.
   [[nodiscard]] Step step() const { return step_; }
   [[nodiscard]] bool unanswered() const { return unanswered_; }
-  void hold_or_refuse();
+  [[nodiscard]] bool lost() const { return lost_; }
+  void hold_or_refuse(bool has_lock);
   void answer(int code);
 
   [[nodiscard]] int outcome() const { return outcome_; }
   [[nodiscard]] const SnapshotRef& snapshot() const { return snapshot_; }
 
  private:
+  void asked(const QuiesceWatch::Request& request, std::uint64_t question);
+
   Shared& shared_;
   const SnapshotRef snapshot_;
   std::unique_ptr<OpenImage> open_;
-  std::uint64_t watch_ = 0;
   Step step_ = Step::kTaking;
-  bool unanswered_ = false;
+  bool unanswered_ = false, lost_ = false;
+  QuiesceWatch::Request request_{};  // the last that was held, or refused after it was looked at
+  std::uint64_t question_ = 0;
+  int answer_ = 0;
   int outcome_ = 0;
+  QuiesceWatch watch_{[this](const auto& request, auto question) { asked(request, question); },
+                      [this] {
+                        const std::lock_guard lock(shared_.mutex);
+                        lost_ = true;
+                        shared_.changed.notify_all();
+                      }};
 };
 
 Status Member::open(Cluster& cluster) {
   HANOK_TRY(open, open_image(cluster, snapshot_.image, OpenMode::kReadWrite));
   std::uint64_t features = 0;
-  if (const int code = open->image.features(&features); code < 0) {
-    return rbd_error(code, "Features of " + display(snapshot_.image));
-  }
+  std::string id;
+  int code = open->image.features(&features);
+  if (code >= 0) code = open->image.get_id(&id);
+  if (code < 0) return rbd_error(code, "Features of " + display(snapshot_.image));
   if ((features & RBD_FEATURE_EXCLUSIVE_LOCK) == 0) {
     return bad_request("Image " + display(snapshot_.image) +
                        " has no exclusive lock, which a snapshot together with others needs");
   }
-  if (const int code = open->image.quiesce_watch(this, &watch_); code < 0) {
-    return rbd_error(code, "Watch of " + display(snapshot_.image));
-  }
+  HANOK_CHECK(watch_.open(open->pool, id));
   open_ = std::move(open);
   return {};
 }
 
 void Member::close() {
-  if (open_) static_cast<void>(open_->image.quiesce_unwatch(watch_));
+  watch_.close();
   open_.reset();
+}
+
+bool Member::has_lock() {
+  bool owner = false;
+  static_cast<void>(open_->image.is_exclusive_lock_owner(&owner));
+  return owner;
 }
 
 void Member::make() {
   for (bool again = true; again;) {
-    int code = open_->image.discard(0, 0);
+    int code = static_cast<int>(open_->image.discard(0, 0));
     if (code >= 0) code = open_->image.snap_create(snapshot_.snapshot.c_str());
     const std::lock_guard lock(shared_.mutex);
     again = code == kRefused && !shared_.decided;
@@ -100,32 +114,33 @@ void Member::make() {
   shared_.changed.notify_all();
 }
 
-// Asked when all is decided: too late for ours, and for another's when ours is done it is all the same.
-void Member::handle_quiesce() {
-  int code = 0;
-  {
-    const std::lock_guard lock(shared_.mutex);
-    if (step_ == Step::kTaking && !shared_.decided) {
-      step_ = Step::kAsked;
-      unanswered_ = true;
-      shared_.changed.notify_all();
-      return;
-    }
-    if (step_ != Step::kDone) code = kRefused;
+// For each snapshot that is made, also by others: whoever has the lock makes them for those who have it not.
+// When all is decided it is too late for ours, and for another's when ours is done it is all the same.
+void Member::asked(const QuiesceWatch::Request& request, std::uint64_t question) {
+  const std::lock_guard lock(shared_.mutex);
+  if (request == request_) {  // once more
+    question_ = question;
+    if (!unanswered_) watch_.answer(question, answer_);
+  } else if (step_ == Step::kTaking && !shared_.decided) {
+    step_ = Step::kAsked;
+    request_ = request;
+    question_ = question;
+    unanswered_ = true;
+    shared_.changed.notify_all();
+  } else {
+    watch_.answer(question, step_ == Step::kDone ? 0 : kRefused);
   }
-  open_->image.quiesce_complete(watch_, code);
 }
 
 void Member::answer(int code) {
   step_ = code == kRefused ? Step::kTaking : Step::kMaking;
   unanswered_ = false;
-  open_->image.quiesce_complete(watch_, code);
+  answer_ = code;
+  watch_.answer(question_, code);
 }
 
-void Member::hold_or_refuse() {
-  bool owner = false;
-  static_cast<void>(open_->image.is_exclusive_lock_owner(&owner));
-  if (owner) {
+void Member::hold_or_refuse(bool has_lock) {
+  if (has_lock) {
     step_ = Step::kHeld;
   } else {
     answer(kRefused);
@@ -142,19 +157,28 @@ bool all_are(const Members& members, Step step) {
   return std::all_of(members.begin(), members.end(), [&](const auto& one) { return one->step() == step; });
 }
 
-// Who is done before all are held has failed: then nobody goes on.
+bool any_is_lost(const Members& members) {
+  return std::any_of(members.begin(), members.end(), [](const auto& one) { return one->lost(); });
+}
+
+// Who is done before all are held has failed: then nobody goes on. Nor when nothing holds a snapshot up.
 void decide(Shared& shared, const Members& members) {
   const auto deadline = std::chrono::steady_clock::now() + kHoldAllWithin;
   std::unique_lock lock(shared.mutex);
   bool in_time = true;
-  while (in_time && !any_is(members, Step::kDone) && !all_are(members, Step::kHeld)) {
-    in_time = shared.changed.wait_until(
-        lock, deadline, [&] { return any_is(members, Step::kAsked) || any_is(members, Step::kDone); });
+  const auto any_failed = [&] { return any_is(members, Step::kDone) || any_is_lost(members); };
+  while (in_time && !any_failed() && !all_are(members, Step::kHeld)) {
+    in_time = shared.changed.wait_until(lock, deadline,
+                                        [&] { return any_is(members, Step::kAsked) || any_failed(); });
     for (const auto& member : members) {
-      if (member->step() == Step::kAsked) member->hold_or_refuse();
+      if (member->step() != Step::kAsked) continue;
+      lock.unlock();  // librados' thread, which brings the answer, may want it
+      const bool has_lock = member->has_lock();
+      lock.lock();
+      if (member->step() == Step::kAsked) member->hold_or_refuse(has_lock);
     }
   }
-  const int code = all_are(members, Step::kHeld) ? 0 : kRefused;
+  const int code = all_are(members, Step::kHeld) && !any_is_lost(members) ? 0 : kRefused;
   shared.decided = true;
   for (const auto& member : members) {
     if (member->unanswered()) member->answer(code);
