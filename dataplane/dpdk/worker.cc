@@ -223,6 +223,7 @@ unsigned Worker::receive_all(std::uint64_t now) {
   for (const Polled& one : attached_) {
     const unsigned most = wanted(one, busy_before);
     if (most == 0) continue;
+    const std::uint64_t begin = rte_rdtsc();
     unsigned count = one.device->device->receive(one.queue, frames.data(), static_cast<std::uint16_t>(most));
     if (count == 0) continue;
     busy_.add(one.index);
@@ -230,7 +231,7 @@ unsigned Worker::receive_all(std::uint64_t now) {
     if (capture_ != nullptr && capture_->device() == one.index)
       capture_->add(frames.data(), count, false, now);
     if (!alone) count = hand_over(frames.data(), count, one, now);
-    if (count > 0) process_charged(frames.data(), count, one.index, *one.device, now);
+    if (count > 0) process_charged(frames.data(), count, one.index, *one.device, now, begin);
   }
   return all;
 }
@@ -299,16 +300,17 @@ unsigned Worker::receive_handed_over(std::uint64_t now) {
       while (end < count && frames[end]->port == index) ++end;
       SharedDevice& device = *output_->device(index);  // there: no frame outlives a change of devices here
       busy_.add(index);
-      process_charged(frames.data() + begin, end - begin, index, device, now);
+      process_charged(frames.data() + begin, end - begin, index, device, now, rte_rdtsc());
       device.share.done(end - begin);
     }
   }
   return all;
 }
 
+// From `begin` on; what was handed over of the same burst is taken to be as dear as these.
 void Worker::process_charged(rte_mbuf** frames, unsigned count, DeviceIndex index, SharedDevice& device,
-                             std::uint64_t now) {
-  const std::uint64_t dear = engine_->counters().slow_frames.read(), begin = rte_rdtsc();
+                             std::uint64_t now, std::uint64_t begin) {
+  const std::uint64_t dear = engine_->counters().slow_frames.read();
   process(frames, count, index, now);
   const std::uint64_t end = rte_rdtsc();
   device.share.charge(static_cast<unsigned>(engine_->counters().slow_frames.read() - dear), count,

@@ -107,7 +107,7 @@ class Worker {
   void send_over(unsigned to, rte_mbuf** frames, unsigned count, const Polled& from);
   void process(rte_mbuf** frames, unsigned count, DeviceIndex index, std::uint64_t now);
   void process_charged(rte_mbuf** frames, unsigned count, DeviceIndex index, SharedDevice& device,
-                       std::uint64_t now);
+                       std::uint64_t now, std::uint64_t begin);
   [[nodiscard]] bool make_whole(rte_mbuf* frame);
   void run_task();
   void rest(unsigned empty_loops, std::uint64_t idle_us);

@@ -36,10 +36,12 @@ with Lab() as lab:
     newcomer = {**port("n", 5, "s", "10.0.0.15"),
                 "device": {"type": "dpdk", "device": f"net_pcap2,rx_pcap={fresh},infinite_rx=1"}}
     flooder = desired["port"].pop("p3")
-    plane = lab.dataplane(desired, arguments=("--no-huge", "--huge-mib", "96", "--flow-capacity", "1024"))
+    plane = lab.dataplane(desired, arguments=("--no-huge", "--huge-mib", "96", "--flow-capacity", "1024",
+                                              "--idle-sleep-us", "0"))
 
     def cpu_seconds():
-        """What the worker has had of its CPU: it never rests here, but other programs may take turns with it."""
+        """What the workers have had of their CPUs: they never rest here (the flood would not cost what a rest is cut short
+        by), but other programs may take turns with them."""
         total = 0
         for task in os.listdir(f"/proc/{plane.process.pid}/task"):
             with open(f"/proc/{plane.process.pid}/task/{task}/schedstat", encoding="ascii") as file:
