@@ -23,7 +23,7 @@ class QuiesceWatch final : public librados::WatchCtx2 {
   using Lost = std::function<void()>;  // nothing is held up any more
 
   QuiesceWatch(Asked asked, Lost lost) : asked_(std::move(asked)), lost_(std::move(lost)) {}
-  ~QuiesceWatch() { close(); }
+  ~QuiesceWatch() override { close(); }
   QuiesceWatch(const QuiesceWatch&) = delete;
   QuiesceWatch& operator=(const QuiesceWatch&) = delete;
 

@@ -168,7 +168,7 @@ inline void test_moves(BlockStore& store, const std::string& tag) {
 inline void test_encryption(BlockStore& store, const std::string& tag) {
   for (const std::string format : {"luks1", "luks2"}) {
     SCOPED_TRACE(format);
-    const ImageRef image{"volumes", tag + "-" + format};
+    const ImageRef image{"volumes", std::string(tag).append("-").append(format)};
     const ImageRef child{"volumes", image.name + "-child"};
     const Encryption encryption{format, "aes-256", "the right words"};
     const std::uint64_t header = header_bytes(format);

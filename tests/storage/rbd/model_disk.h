@@ -29,7 +29,7 @@ Status eventually(Step step) {
 class ModelDisk {
  public:
   using Writes = std::vector<std::pair<std::uint64_t, std::string>>;  // offset, data; apart from each other
-  static constexpr std::size_t kMaxIo_bytes = 256 * 1024;
+  static constexpr std::size_t kMaxIo_bytes = std::size_t{256} * 1024;
 
   virtual ~ModelDisk() = default;
   [[nodiscard]] virtual std::uint64_t unit_bytes() const = 0;  // of all offsets, lengths and sizes
