@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "common/log.h"
@@ -24,7 +25,7 @@ namespace hanok {
 namespace {
 
 constexpr unsigned kAgentWorkers = 64;  // a long poll holds one: the bound on agents of a controller
-constexpr auto kSweepPeriod = std::chrono::seconds(1);
+constexpr auto kSweepPeriod = std::chrono::seconds(1), kTrashPeriod = std::chrono::seconds(10);
 
 // The secret in a file, made there when absent.
 Result<std::string> secret_from(const std::string& path) {
@@ -61,14 +62,30 @@ identity::Settings identity_settings(const ApiOptions& options) {
   return out;
 }
 
-// Moves transient states that are past their deadline to an error, about once a second, until told to stop.
+// Transient states that are past their deadline move to an error.
+void sweep(store::Database& database, const Clock& clock, identity::Identity& identity) {
+  const auto report = [](const char* what, const Status& status) {
+    if (!status.ok()) spdlog::error("sweep: {}: {}", what, status.error().message);
+  };
+  const auto run = [&](const char* what, Status (*expire)(store::Tx&, std::int64_t)) {
+    const auto done = database.write([&](store::Tx& tx) -> Result<bool> {
+      HANOK_CHECK(expire(tx, clock.now_us()));
+      return true;
+    });
+    report(what, done.ok() ? Status() : Status(done.error()));
+  };
+  run("servers", compute::expire_servers);
+  run("volumes", volume::expire_volumes);
+  report("identity", identity.maintain());
+}
+
+// Does something now and then, in a thread of its own, until it is destroyed.
 class Sweeper {
  public:
-  Sweeper(store::Database& database, const Clock& clock, identity::Identity& identity)
-      : thread_([this, &database, &clock, &identity] {
+  Sweeper(std::chrono::seconds period, std::function<void()> work)
+      : thread_([this, period, work = std::move(work)] {
           std::unique_lock lock(mutex_);
-          while (!stop_.wait_for(lock, kSweepPeriod, [this] { return stopping_; }))
-            sweep(database, clock, identity);
+          while (!stop_.wait_for(lock, period, [this] { return stopping_; })) work();
         }) {}
   ~Sweeper() {
     {
@@ -82,23 +99,6 @@ class Sweeper {
   Sweeper& operator=(const Sweeper&) = delete;
 
  private:
-  static void report(const char* what, const Status& status) {
-    if (!status.ok()) spdlog::error("sweep: {}: {}", what, status.error().message);
-  }
-
-  static void sweep(store::Database& database, const Clock& clock, identity::Identity& identity) {
-    const auto run = [&](const char* what, Status (*expire)(store::Tx&, std::int64_t)) {
-      const auto done = database.write([&](store::Tx& tx) -> Result<bool> {
-        HANOK_CHECK(expire(tx, clock.now_us()));
-        return true;
-      });
-      report(what, done.ok() ? Status() : Status(done.error()));
-    };
-    run("servers", compute::expire_servers);
-    run("volumes", volume::expire_volumes);
-    report("identity", identity.maintain());
-  }
-
   std::mutex mutex_;
   std::condition_variable stop_;
   bool stopping_ = false;
@@ -176,7 +176,8 @@ Status run(const ApiOptions& options) {
 
   std::thread agents([&] { agent_server->run(); });
   {
-    const Sweeper sweeper(*database, clock, *identity);
+    const Sweeper deadlines(kSweepPeriod, [&] { sweep(*database, clock, *identity); });
+    const Sweeper trash(kTrashPeriod, [&] { image::empty_trash(*database, blocks.get()); });
     spdlog::info("hanok-api {} listens on {}: identity {}, compute {}, network {}, volume {}, image {}",
                  HANOK_VERSION, options.listen, options.identity_port, options.compute_port,
                  options.network_port, options.volume_port, options.image_port);

@@ -46,8 +46,4 @@ using Answer = Result<http::Response>;
 [[nodiscard]] Answer update_member(const Context& context, http::Request& request);
 [[nodiscard]] Answer remove_member(const Context& context, http::Request& request);
 
-// Removes the bytes of deleted images, as far as the cluster answers; what is left is tried again by the next
-// call.
-void empty_trash(const Context& context);
-
 }  // namespace hanok::image

@@ -48,6 +48,10 @@ Result<std::string> create_image_record(store::Tx& tx, const std::string& name, 
 
 Status finish_image(store::Tx& tx, const std::string& image_id, bool good, std::int64_t size_bytes,
                     std::int64_t now_us) {
+  HANOK_CHECK(
+      tx.execute("INSERT OR IGNORE INTO image_trash (image_id)"
+                 " SELECT id FROM images WHERE id = ? AND status = 'deleted'",
+                 {image_id}));
   if (!good) {
     HANOK_CHECK(
         tx.execute("UPDATE images SET status = 'killed', updated_us = ?"

@@ -25,9 +25,14 @@ struct ImageView {
 [[nodiscard]] Result<std::string> create_image_record(store::Tx& tx, const std::string& name,
                                                       const std::string& project_id, const Json& properties,
                                                       std::int64_t now_us);
-// The writer is done: status active, size set; or failed: status killed.
+// The writer is done: status active, size set; or failed: status killed. Of an image that was deleted
+// meanwhile the bytes go to the trash.
 [[nodiscard]] Status finish_image(store::Tx& tx, const std::string& image_id, bool good,
                                   std::int64_t size_bytes, std::int64_t now_us);
+
+// Removes the bytes of deleted images, as far as the cluster answers (it may take its time); what is left is
+// tried again by the next call. `blocks` may be null.
+void empty_trash(store::Database& database, storage::BlockStore* blocks);
 
 [[nodiscard]] store::Module image_module();
 // `blocks` may be null: then uploads answer 503.

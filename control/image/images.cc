@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "control/image/context.h"
+#include "control/image/image.h"
 #include "storage/operations/operations.h"
 
 namespace hanok::image {
@@ -46,7 +47,7 @@ Answer delete_image(const Context& context, http::Request& request) {
     return {};
   });
   HANOK_CHECK(std::move(marked));
-  empty_trash(context);
+  empty_trash(context.database, context.blocks);
   return http::no_content();
 }
 
@@ -58,21 +59,22 @@ Answer reactivate_image(const Context& context, http::Request& request) {
   return change_status(context, request, "deactivated", "active");
 }
 
-void empty_trash(const Context& context) {
-  if (context.blocks == nullptr) return;
+void empty_trash(store::Database& database, storage::BlockStore* blocks) {
+  if (blocks == nullptr) return;
   std::vector<std::string> ids;
-  static_cast<void>(context.database.read([&](store::Tx& tx) -> Status {
+  static_cast<void>(database.read([&](store::Tx& tx) -> Status {
     HANOK_TRY(rows, tx.query("SELECT image_id FROM image_trash LIMIT 20"));
     for (const auto& row : rows) ids.push_back(row.text("image_id"));
     return {};
   }));
   for (const auto& id : ids) {
-    auto removed = storage::delete_image(*context.blocks, {kPool, id});
+    auto removed = storage::delete_image(*blocks, {kPool, id});
     if (!removed.ok()) {
       spdlog::warn("The bytes of deleted image {} are not removed yet: {}", id, removed.error().message);
-      return;  // the cluster is asked again with the next deletion
+      if (removed.error().code == ErrorCode::kUnavailable) return;  // so are the others'
+      continue;
     }
-    static_cast<void>(context.database.write([&](store::Tx& tx) -> Status {
+    static_cast<void>(database.write([&](store::Tx& tx) -> Status {
       HANOK_CHECK(tx.execute("DELETE FROM image_trash WHERE image_id = ?", {id}));
       return {};
     }));

@@ -29,6 +29,11 @@ mapfile -t files < <(for file in "$@"; do
   if grep -qF "\"file\": \"$PWD/$file\"" "$build/compile_commands.json"; then printf '%s\n' "$file"; fi
 done | sort -u)
 some_found "compiled sources" "${files[@]}"
+# In C++20 clang 14 refuses a comparison in Ceph's headers (buffer.h: which of two operators?); it reads a copy where the types say it.
+ceph=$build/ceph
+mkdir -p "$ceph"
+cp -r /usr/include/rados /usr/include/rbd "$ceph"
+sed -i 's/ it == end() ?/ it == const_iterator(end()) ?/' "$ceph/rados/buffer.h"
 echo "clang-tidy: ${#files[@]} files"
-printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" nice clang-tidy-14 --quiet -p "$build" 2>/dev/null
+printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" nice clang-tidy-14 --quiet -p "$build" --extra-arg-before="-isystem$ceph" 2>/dev/null
 echo "${#files[@]} files are clean"

@@ -222,6 +222,24 @@ TEST_F(ImageTest, DeactivatedImagesAreNotGivenOut) {
   EXPECT_EQ(image(id)["status"], "active");
 }
 
+TEST_F(ImageTest, BytesThatComeAfterADeletionGoToo) {
+  for (const bool good : {true, false}) {
+    auto made = database_->write(
+        [&](store::Tx& tx) { return create_image_record(tx, "late", "p1", {}, clock_.now_us()); });
+    ASSERT_TRUE(made.ok());
+    api_->expect(204, Method::kDelete, "/v2/images/" + *made);
+    ASSERT_TRUE(blocks_.create({"images", *made}, 1 << 20).ok());
+    empty_trash(*database_, &blocks_);
+    EXPECT_TRUE(in_pool(*made)) << "nobody knows of them yet";
+    const auto finished =
+        database_->write([&](store::Tx& tx) { return finish_image(tx, *made, good, 7, clock_.now_us()); });
+    ASSERT_TRUE(finished.ok());
+    empty_trash(*database_, &blocks_);
+    EXPECT_FALSE(in_pool(*made));
+    api_->get("/v2/images/" + *made, 404);
+  }
+}
+
 TEST_F(ImageTest, OthersWriteBytesToo) {
   auto made = database_->write([&](store::Tx& tx) {
     return create_image_record(tx, "snapshot", "p1", {{"min_disk", 3}, {"instance_uuid", "s"}},
