@@ -3,8 +3,7 @@
 
 #include <functional>
 
-#include "storage/block/memory_store.h"
-#include "tests/storage/block/store_contract.h"
+#include "tests/storage/operations/operations_bed.h"
 
 namespace hanok::storage {
 namespace {
@@ -37,21 +36,10 @@ void increment(BlockStore& store) {
   ASSERT_OK(create_backup(store, {.volume = kSource, .snapshot = "", .backup = kIncrement, .parent = kFull}));
 }
 
-void break_off_everywhere(const std::function<void(BlockStore&)>& prepare,
+void break_off_everywhere(const std::function<void(BlockStore&)>& begin,
                           const std::function<Status(BlockStore&)>& operation,
                           const std::function<void(BlockStore&)>& check) {
-  for (int good = 0; good < kMostSteps; ++good) {
-    MemoryStore store;
-    prepare(store);
-    store.fail_after(good);
-    const bool done = operation(store).ok();
-    store.heal();
-    SCOPED_TRACE("repeated after " + std::to_string(good) + " good steps");
-    ASSERT_OK(operation(store));
-    check(store);
-    if (done) return;
-  }
-  FAIL() << "the operation never gets through";
+  break_off_at_each_step(kMostSteps, begin, operation, check);
 }
 
 Status status_of(const Result<BackupResult>& result) {

@@ -48,12 +48,12 @@ inline void prepare(BlockStore& store, const std::string& image_bytes = "base") 
 
 // Fails at step 0, 1, 2 ... until the operation gets through; after each failure it is repeated in good
 // times.
-inline void break_off_at_each_step(const std::string& image_bytes,
+inline void break_off_at_each_step(int most_steps, const std::function<void(BlockStore&)>& begin,
                                    const std::function<Status(BlockStore&)>& operation,
                                    const std::function<void(BlockStore&)>& check) {
-  for (int good = 0; good < kMoreThanAnyOperationTakes; ++good) {
+  for (int good = 0; good < most_steps; ++good) {
     MemoryStore store;
-    prepare(store, image_bytes);
+    begin(store);
     store.fail_after(good);
     const bool done = operation(store).ok();
     store.heal();
@@ -63,6 +63,13 @@ inline void break_off_at_each_step(const std::string& image_bytes,
     if (done) return;
   }
   FAIL() << "the operation never gets through";
+}
+
+inline void break_off_at_each_step(const std::string& image_bytes,
+                                   const std::function<Status(BlockStore&)>& operation,
+                                   const std::function<void(BlockStore&)>& check) {
+  break_off_at_each_step(
+      kMoreThanAnyOperationTakes, [&](BlockStore& store) { prepare(store, image_bytes); }, operation, check);
 }
 
 }  // namespace hanok::storage
