@@ -59,13 +59,12 @@ void QuiesceWatch::answer(std::uint64_t question, int code) {
   pool_.io.notify_ack(header_, question, cookie_, message);
 }
 
-void QuiesceWatch::handle_notify(std::uint64_t notify, std::uint64_t cookie, std::uint64_t /*notifier*/,
+void QuiesceWatch::handle_notify(std::uint64_t notify, std::uint64_t /*cookie*/, std::uint64_t /*notifier*/,
                                  librados::bufferlist& message) {
   if (const auto request = quiesce_of(message)) {
     asked_(*request, notify);
   } else {
-    librados::bufferlist nothing;
-    pool_.io.notify_ack(header_, notify, cookie, nothing);
+    answer(notify, 0);
   }
 }
 
