@@ -11,7 +11,6 @@
 namespace hanok::compute {
 namespace {
 
-constexpr const char* kServerPool = "vms";
 constexpr const char* kImagePool = "images";
 
 Json root_of(const Server& server) {
@@ -22,7 +21,7 @@ Json root_of(const Server& server) {
             {"name", server.image_id},
             {"snapshot", "snap"},
             {"format", server.image.is_object() ? server.image.value("format", "raw") : "raw"}}},
-          {"disk", {{"pool", kServerPool}, {"name", server.id + "_disk"}}},
+          {"disk", {{"pool", root_image(server).pool}, {"name", root_image(server).name}}},
           {"transport", server.flavor.extra_specs.value(volume::kTransportSpec, volume::kTransportRbd)},
           {"size_gib", server.flavor.disk_gib}};
 }

@@ -38,8 +38,7 @@ Status expire_one(store::Tx& tx, Server& server, std::int64_t now_us) {
   const std::string why = awaited(server);
   if (server.task_state.rfind("image_", 0) == 0) {
     // The server itself is well: only the image fails.
-    HANOK_CHECK(image::finish_image(tx, server.upload_image_id, false, 0, now_us));
-    server.upload_image_id.clear();
+    HANOK_CHECK(give_up_upload(tx, server, now_us));
     end_task(server);
     HANOK_CHECK(finish_action(tx, server.id, why, now_us));
     return change_server(tx, server, now_us);

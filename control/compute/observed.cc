@@ -96,9 +96,12 @@ Status apply_volumes(store::Tx& tx, const Server& server, const Report& report, 
 // The snapshot of the root disk that createImage asked for is written, or failed.
 Status apply_upload(store::Tx& tx, Server& server, const Report& report, std::int64_t now_us) {
   if (report.uploaded.empty() || report.uploaded != server.upload_image_id) return {};
-  const bool good = report.upload_error.empty();
-  HANOK_CHECK(image::finish_image(tx, server.upload_image_id, good, report.upload_bytes, now_us));
-  server.upload_image_id.clear();
+  if (report.upload_error.empty()) {
+    HANOK_CHECK(image::finish_image(tx, server.upload_image_id, report.upload_bytes, now_us));
+    server.upload_image_id.clear();
+  } else {
+    HANOK_CHECK(give_up_upload(tx, server, now_us));
+  }
   if (server.task_state.rfind("image_", 0) == 0) end_task(server);
   HANOK_CHECK(finish_action(tx, server.id, report.upload_error, now_us));
   return change_server(tx, server, now_us);

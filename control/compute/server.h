@@ -12,6 +12,7 @@
 #include "control/compute/context.h"
 #include "control/compute/flavors.h"
 #include "control/network/network.h"
+#include "storage/block/block_store.h"
 
 namespace hanok::compute {
 
@@ -75,6 +76,11 @@ struct ServerVolume {
 [[nodiscard]] Status change_server(store::Tx& tx, Server& server, std::int64_t now_us);
 
 [[nodiscard]] Result<std::vector<ServerVolume>> volumes_of(store::Tx& tx, const std::string& server_id);
+
+// Its root disk, if it has one that is no volume.
+[[nodiscard]] inline storage::ImageRef root_image(const Server& server) {
+  return {"vms", server.id + "_disk"};
+}
 
 // Turns a server's state into the status that clients see: ACTIVE, BUILD, SHUTOFF, ...
 [[nodiscard]] std::string status_of(const Server& server);

@@ -1,6 +1,7 @@
 #include "control/compute/tasks.h"
 
 #include "control/compute/actions.h"
+#include "control/image/image.h"
 #include "control/volume/volume.h"
 
 namespace hanok::compute {
@@ -52,7 +53,15 @@ Status start_delete(store::Tx& tx, Server& server, std::int64_t now_us) {
   return change_server(tx, server, now_us);
 }
 
+Status give_up_upload(store::Tx& tx, Server& server, std::int64_t now_us) {
+  if (server.upload_image_id.empty()) return {};
+  HANOK_CHECK(image::fail_image(tx, server.upload_image_id, root_image(server), now_us));
+  server.upload_image_id.clear();
+  return {};
+}
+
 Status finish_delete(store::Tx& tx, Server& server, std::int64_t now_us) {
+  HANOK_CHECK(give_up_upload(tx, server, now_us));
   HANOK_TRY(ports, tx.query("SELECT port_id, ours FROM server_ports WHERE server_id = ?", {server.id}));
   for (const auto& port : ports) {
     HANOK_CHECK(drop_port(tx, port.text("port_id"), port.boolean("ours"), now_us));

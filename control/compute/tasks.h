@@ -31,6 +31,8 @@ void set_error(Server& server, int code, const std::string& message, const std::
 [[nodiscard]] Status start_delete(store::Tx& tx, Server& server, std::int64_t now_us);
 // Ports and volumes are given back, the row stays as deleted.
 [[nodiscard]] Status finish_delete(store::Tx& tx, Server& server, std::int64_t now_us);
+// The image that createImage asked for is not made, if one is under way. The caller saves.
+[[nodiscard]] Status give_up_upload(store::Tx& tx, Server& server, std::int64_t now_us);
 // Takes one volume away from the server; also what undoes an attachment that failed. Only with the server
 // itself does a volume of delete_on_termination go.
 enum class DropReason { kDetached, kServerDeleted };

@@ -46,24 +46,21 @@ Result<std::string> create_image_record(store::Tx& tx, const std::string& name, 
   return record.id;
 }
 
-Status finish_image(store::Tx& tx, const std::string& image_id, bool good, std::int64_t size_bytes,
+Status finish_image(store::Tx& tx, const std::string& image_id, std::int64_t size_bytes,
                     std::int64_t now_us) {
+  HANOK_TRY(changed, tx.execute("UPDATE images SET status = 'active', size_bytes = ?, virtual_size_bytes = ?,"
+                                " updated_us = ? WHERE id = ? AND status IN ('queued', 'saving')",
+                                {size_bytes, size_bytes, now_us, image_id}));
+  return changed == 1 ? Status() : to_trash(tx, image_id);
+}
+
+Status fail_image(store::Tx& tx, const std::string& image_id, const storage::ImageRef& source,
+                  std::int64_t now_us) {
   HANOK_CHECK(
-      tx.execute("INSERT OR IGNORE INTO image_trash (image_id)"
-                 " SELECT id FROM images WHERE id = ? AND status = 'deleted'",
-                 {image_id}));
-  if (!good) {
-    HANOK_CHECK(
-        tx.execute("UPDATE images SET status = 'killed', updated_us = ?"
-                   " WHERE id = ? AND status IN ('queued', 'saving')",
-                   {now_us, image_id}));
-    return {};
-  }
-  HANOK_CHECK(
-      tx.execute("UPDATE images SET status = 'active', size_bytes = ?, virtual_size_bytes = ?,"
-                 " updated_us = ? WHERE id = ? AND status IN ('queued', 'saving')",
-                 {size_bytes, size_bytes, now_us, image_id}));
-  return {};
+      tx.execute("UPDATE images SET status = 'killed', updated_us = ?"
+                 " WHERE id = ? AND status IN ('queued', 'saving')",
+                 {now_us, image_id}));
+  return to_trash(tx, image_id, source);
 }
 
 }  // namespace hanok::image

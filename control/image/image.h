@@ -25,13 +25,17 @@ struct ImageView {
 [[nodiscard]] Result<std::string> create_image_record(store::Tx& tx, const std::string& name,
                                                       const std::string& project_id, const Json& properties,
                                                       std::int64_t now_us);
-// The writer is done: status active, size set; or failed: status killed. Of an image that was deleted
-// meanwhile the bytes go to the trash.
-[[nodiscard]] Status finish_image(store::Tx& tx, const std::string& image_id, bool good,
-                                  std::int64_t size_bytes, std::int64_t now_us);
+// The writer is done: status active, size set. Of an image that was deleted meanwhile the bytes go to the
+// trash.
+[[nodiscard]] Status finish_image(store::Tx& tx, const std::string& image_id, std::int64_t size_bytes,
+                                  std::int64_t now_us);
+// The writer failed: status killed. What it left goes to the trash: the bytes, and its snapshot of `source`,
+// the RBD image that it was copying.
+[[nodiscard]] Status fail_image(store::Tx& tx, const std::string& image_id, const storage::ImageRef& source,
+                                std::int64_t now_us);
 
-// Removes the bytes of deleted images, as far as the cluster answers (it may take its time); what is left is
-// tried again by the next call. `blocks` may be null.
+// Removes the bytes of deleted and failed images, as far as the cluster answers (it may take its time); what
+// is left is tried again by the next call. `blocks` may be null.
 void empty_trash(store::Database& database, storage::BlockStore* blocks);
 
 [[nodiscard]] store::Module image_module();

@@ -101,10 +101,8 @@ Status publish(const Context& context, const Record& record, const Uploaded& upl
                          " checksum = ?, hash = ?, updated_us = ? WHERE id = ? AND status = 'saving'",
                          {uploaded.bytes, virtual_bytes, uploaded.sums.md5, uploaded.sums.sha512,
                           context.clock.now_us(), record.id}));
-    if (changed == 1) return {};
-    // Deleted while its bytes came in.
-    HANOK_CHECK(tx.execute("INSERT OR IGNORE INTO image_trash (image_id) VALUES (?)", {record.id}));
-    return {};
+    // Else it was deleted while its bytes came in.
+    return changed == 1 ? Status() : to_trash(tx, record.id);
   });
 }
 

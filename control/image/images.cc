@@ -43,8 +43,7 @@ Answer delete_image(const Context& context, http::Request& request) {
                            {context.clock.now_us(), record.id}));
     HANOK_CHECK(tx.execute("DELETE FROM image_tags WHERE image_id = ?", {record.id}));
     HANOK_CHECK(tx.execute("DELETE FROM image_members WHERE image_id = ?", {record.id}));
-    HANOK_CHECK(tx.execute("INSERT OR IGNORE INTO image_trash (image_id) VALUES (?)", {record.id}));
-    return {};
+    return to_trash(tx, record.id);
   });
   HANOK_CHECK(std::move(marked));
   empty_trash(context.database, context.blocks);
@@ -61,21 +60,27 @@ Answer reactivate_image(const Context& context, http::Request& request) {
 
 void empty_trash(store::Database& database, storage::BlockStore* blocks) {
   if (blocks == nullptr) return;
-  std::vector<std::string> ids;
+  struct Trash {
+    std::string id;
+    storage::ImageRef source;
+  };
+  std::vector<Trash> trash;
   static_cast<void>(database.read([&](store::Tx& tx) -> Status {
-    HANOK_TRY(rows, tx.query("SELECT image_id FROM image_trash LIMIT 20"));
-    for (const auto& row : rows) ids.push_back(row.text("image_id"));
+    HANOK_TRY(rows, tx.query("SELECT * FROM image_trash LIMIT 20"));
+    for (const auto& row : rows) {
+      trash.push_back({row.text("image_id"), {row.text("source_pool"), row.text("source_name")}});
+    }
     return {};
   }));
-  for (const auto& id : ids) {
-    auto removed = storage::delete_image(*blocks, {kPool, id});
+  for (const auto& one : trash) {
+    auto removed = storage::delete_image(*blocks, {kPool, one.id}, one.source);
     if (!removed.ok()) {
-      spdlog::warn("The bytes of deleted image {} are not removed yet: {}", id, removed.error().message);
+      spdlog::warn("What is left of image {} is not removed yet: {}", one.id, removed.error().message);
       if (removed.error().code == ErrorCode::kUnavailable) return;  // so are the others'
       continue;
     }
     static_cast<void>(database.write([&](store::Tx& tx) -> Status {
-      HANOK_CHECK(tx.execute("DELETE FROM image_trash WHERE image_id = ?", {id}));
+      HANOK_CHECK(tx.execute("DELETE FROM image_trash WHERE image_id = ?", {one.id}));
       return {};
     }));
   }

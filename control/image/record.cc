@@ -135,4 +135,14 @@ Json image_json(const Record& record) {
   return out;
 }
 
+Status to_trash(store::Tx& tx, const std::string& image_id, const storage::ImageRef& source) {
+  HANOK_CHECK(
+      tx.execute("INSERT INTO image_trash (image_id, source_pool, source_name)"
+                 " SELECT id, ?, ? FROM images WHERE id = ? AND status IN ('deleted', 'killed')"
+                 " ON CONFLICT (image_id) DO UPDATE SET source_pool = excluded.source_pool,"
+                 " source_name = excluded.source_name WHERE excluded.source_name <> ''",
+                 {source.pool, source.name, image_id}));
+  return {};
+}
+
 }  // namespace hanok::image

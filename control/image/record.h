@@ -7,6 +7,7 @@
 
 #include "control/http/http.h"
 #include "control/store/store.h"
+#include "storage/block/block_store.h"
 
 namespace hanok::image {
 
@@ -26,6 +27,10 @@ struct Record {
 [[nodiscard]] Status insert_record(store::Tx& tx, const Record& record);
 // Writes all columns but id and created_us, and the tags.
 [[nodiscard]] Status update_record(store::Tx& tx, const Record& record);
+// The bytes of an image that is deleted or killed are to be removed (nothing is done to any other), and with
+// them the snapshot that an upload took of `source`.
+[[nodiscard]] Status to_trash(store::Tx& tx, const std::string& image_id,
+                              const storage::ImageRef& source = {});
 
 // The image, if this caller may see it; kNotFound else. With tags.
 [[nodiscard]] Result<Record> load_visible(store::Tx& tx, const std::string& id, const std::string& project_id,

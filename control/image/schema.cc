@@ -3,7 +3,8 @@
 namespace hanok::image {
 
 store::Module image_module() {
-  return {.name = "image", .migrations = {{1, R"sql(
+  return {.name = "image",
+          .migrations = {{1, R"sql(
 CREATE TABLE images (
   id TEXT PRIMARY KEY,
   name TEXT,
@@ -42,6 +43,11 @@ CREATE TABLE image_members (
 CREATE INDEX image_members_member ON image_members (member_id);
 -- Bytes of deleted images that are still to be removed from the pool.
 CREATE TABLE image_trash (image_id TEXT PRIMARY KEY);
+)sql"},
+                         {2, R"sql(
+-- The RBD image whose snapshot a failed upload was copying, which goes too; empty: none.
+ALTER TABLE image_trash ADD COLUMN source_pool TEXT NOT NULL DEFAULT '';
+ALTER TABLE image_trash ADD COLUMN source_name TEXT NOT NULL DEFAULT '';
 )sql"}}};
 }
 

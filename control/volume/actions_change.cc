@@ -89,7 +89,10 @@ Answer reset_status(Action& action) {
     }
     HANOK_CHECK(action.tx.execute("DELETE FROM volume_attachments WHERE volume_id = ?", {action.volume.id}));
   }
-  if (status) settle(action.volume, *status);
+  if (status) {
+    HANOK_CHECK(give_up_upload(action.tx, action.volume, action.now_us));
+    settle(action.volume, *status);
+  }
   HANOK_CHECK(save_volume(action.tx, action.volume, action.now_us));
   return http::accepted();
 }

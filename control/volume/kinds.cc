@@ -209,8 +209,7 @@ Status move_failed(store::Tx& tx, Volume& volume, const std::string& why, std::i
 Status volume_failed(store::Tx& tx, Volume& volume, const Step& step, const std::string& why,
                      std::int64_t now_us) {
   if (step.task == "upload") {
-    HANOK_CHECK(image::finish_image(tx, volume.upload_image_id.value_or(""), false, 0, now_us));
-    volume.upload_image_id.reset();
+    HANOK_CHECK(give_up_upload(tx, volume, now_us));
     HANOK_TRY(rest, resting_status(tx, volume.id));
     settle(volume, rest);
   } else {
@@ -242,7 +241,7 @@ Status volume_done(store::Tx& tx, Volume& volume, const Step& step, const Report
     HANOK_CHECK(tx.touch("volume_work", volume.id));
   } else if (step.task == "upload") {
     if (report.uploaded.empty() || report.uploaded != volume.upload_image_id.value_or("")) return {};
-    HANOK_CHECK(image::finish_image(tx, report.uploaded, true, report.size_bytes, now_us));
+    HANOK_CHECK(image::finish_image(tx, report.uploaded, report.size_bytes, now_us));
     volume.upload_image_id.reset();
   }
   settle(volume, rest);

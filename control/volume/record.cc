@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/uuid.h"
+#include "control/image/image.h"
 #include "control/volume/group_record.h"
 
 namespace hanok::volume {
@@ -267,7 +268,16 @@ Result<std::string> resting_status(store::Tx& tx, const std::string& volume_id) 
   return std::string(row && row->integer("n") > 0 ? "in-use" : "available");
 }
 
+Status give_up_upload(store::Tx& tx, Volume& volume, std::int64_t now_us) {
+  if (!volume.upload_image_id) return {};
+  const storage::ImageRef source{volume.pool, rbd_image_of(volume.id)};
+  HANOK_CHECK(image::fail_image(tx, *volume.upload_image_id, source, now_us));
+  volume.upload_image_id.reset();
+  return {};
+}
+
 Status begin_delete(store::Tx& tx, Volume& volume, std::int64_t now_us) {
+  HANOK_CHECK(give_up_upload(tx, volume, now_us));
   HANOK_TRY(rows, tx.query("SELECT * FROM snapshots WHERE volume_id = ?", {volume.id}));
   for (const auto& row : rows) {
     Snapshot snapshot = snapshot_from(row);

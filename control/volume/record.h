@@ -73,6 +73,8 @@ struct Snapshot {
 
 // Into the transient state, which must be left within `seconds`.
 void begin(Volume& volume, const std::string& status, std::int64_t seconds, std::int64_t now_us);
+// The image that it is being uploaded to is not made, if there is one. The caller saves.
+[[nodiscard]] Status give_up_upload(store::Tx& tx, Volume& volume, std::int64_t now_us);
 // Out of it.
 void settle(Volume& volume, const std::string& status);
 // kBadRequest while its image is between two pools, where nothing finds it.

@@ -8,7 +8,7 @@ Status begin_move(BlockStore& store, const ImageRef& image, const std::string& p
   HANOK_TRY(state, store.move_state(image, pool));
   if (state == MoveState::kPrepared || state == MoveState::kCopied) return {};
   if (state == MoveState::kBroken) HANOK_CHECK(store.abort_move(image, pool));
-  const Status prepared = store.prepare_move(image, pool);
+  Status prepared = store.prepare_move(image, pool);
   if (!prepared.ok()) static_cast<void>(undo_move(store, image, pool));  // the first error is the one to tell
   return prepared;
 }

@@ -62,8 +62,8 @@ class Converter {
 // The same of an encrypted volume; the image is not.
 [[nodiscard]] Result<std::uint64_t> upload_encrypted(BlockStore& store, const ImageRef& volume,
                                                      const ImageRef& image, const Encryption& encryption);
-// With all that an interrupted upload may have left.
-[[nodiscard]] Status delete_image(BlockStore& store, const ImageRef& image);
+// With all that an interrupted upload may have left; `source`: what it was of, or no name.
+[[nodiscard]] Status delete_image(BlockStore& store, const ImageRef& image, const ImageRef& source = {});
 // With delete_volume(), for encrypted volumes.
 [[nodiscard]] Status drop_encrypted_parts(BlockStore& store, const ImageRef& volume);
 

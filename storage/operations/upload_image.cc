@@ -26,10 +26,11 @@ Result<std::uint64_t> upload_image(BlockStore& store, const ImageRef& volume, co
   return info.size_bytes;
 }
 
-Status delete_image(BlockStore& store, const ImageRef& image) {
+Status delete_image(BlockStore& store, const ImageRef& image, const ImageRef& source) {
   for (const ImageRef& part : {cipher_image(image), partial_image(image), image}) {
     HANOK_CHECK(unless_gone(store.remove(part)));
   }
+  if (!source.name.empty()) HANOK_CHECK(unless_gone(store.remove_snapshot(clone_snapshot(source, image))));
   return {};
 }
 

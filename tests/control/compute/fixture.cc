@@ -29,7 +29,7 @@ std::string ComputeTest::image(const std::string& name) {
   const auto made = database->write([&](store::Tx& tx) -> Result<std::string> {
     HANOK_TRY(id, image::create_image_record(tx, name, caller.project_id, {{"disk_format", "raw"}},
                                              clock.now_us()));
-    HANOK_CHECK(image::finish_image(tx, id, true, 1 << 20, clock.now_us()));
+    HANOK_CHECK(image::finish_image(tx, id, 1 << 20, clock.now_us()));
     return id;
   });
   HANOK_ASSERT(made.ok());

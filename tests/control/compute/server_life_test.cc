@@ -238,6 +238,17 @@ TEST_F(ServerLife, AnImageOfTheRootDisk) {
   EXPECT_EQ(count("images WHERE status = 'killed' AND name = 'late'"), 1);
 }
 
+TEST_F(ServerLife, AnImageOfAServerThatIsDeletedIsNotWaitedFor) {
+  host();
+  const std::string id = active();
+  act(id, {{"createImage", {{"name", "orphan"}}}});
+  remove("/v2.1/servers/" + id);
+  EXPECT_EQ(count("images WHERE status = 'queued' AND name = 'orphan'"), 1) << "the host may be at it";
+  report(id, {{"state", "deleted"}});
+  EXPECT_EQ(count("images WHERE status = 'killed' AND name = 'orphan'"), 1);
+  EXPECT_EQ(count("image_trash WHERE source_pool = 'vms' AND source_name = '" + id + "_disk'"), 1);
+}
+
 TEST_F(ServerLife, AnOperatorsResetIsNotHealedAway) {
   host();
   const std::string id = active();

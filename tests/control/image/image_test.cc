@@ -2,6 +2,7 @@
 
 #include "control/image/digest.h"
 #include "storage/block/memory_store.h"
+#include "storage/operations/operations.h"
 #include "tests/control/api_caller.h"
 
 namespace hanok::image {
@@ -223,6 +224,11 @@ TEST_F(ImageTest, DeactivatedImagesAreNotGivenOut) {
 }
 
 TEST_F(ImageTest, BytesThatComeAfterADeletionGoToo) {
+  const auto end = [&](bool good, const std::string& id) {
+    return database_->write([&](store::Tx& tx) {
+      return good ? finish_image(tx, id, 7, clock_.now_us()) : fail_image(tx, id, {}, clock_.now_us());
+    });
+  };
   for (const bool good : {true, false}) {
     auto made = database_->write(
         [&](store::Tx& tx) { return create_image_record(tx, "late", "p1", {}, clock_.now_us()); });
@@ -231,13 +237,56 @@ TEST_F(ImageTest, BytesThatComeAfterADeletionGoToo) {
     ASSERT_TRUE(blocks_.create({"images", *made}, 1 << 20).ok());
     empty_trash(*database_, &blocks_);
     EXPECT_TRUE(in_pool(*made)) << "nobody knows of them yet";
-    const auto finished =
-        database_->write([&](store::Tx& tx) { return finish_image(tx, *made, good, 7, clock_.now_us()); });
-    ASSERT_TRUE(finished.ok());
+    ASSERT_TRUE(end(good, *made).ok());
     empty_trash(*database_, &blocks_);
     EXPECT_FALSE(in_pool(*made));
     api_->get("/v2/images/" + *made, 404);
   }
+}
+
+TEST_F(ImageTest, WhatAFailedUploadLeftGoes) {
+  const storage::ImageRef volume{"volumes", "v"};
+  ASSERT_TRUE(blocks_.create(volume, 1 << 20).ok());
+  const auto snapshots = [&] { return blocks_.info(volume)->snapshots.size(); };
+  for (const bool deleted : {false, true}) {
+    auto made = database_->write(
+        [&](store::Tx& tx) { return create_image_record(tx, "lost", "p1", {}, clock_.now_us()); });
+    ASSERT_TRUE(made.ok());
+    if (deleted) {
+      api_->expect(204, Method::kDelete, "/v2/images/" + *made);
+      blocks_.fail_after(0);
+      empty_trash(*database_, &blocks_);
+      blocks_.heal();
+    }
+    ASSERT_TRUE(blocks_.create({"images", *made}, 1 << 20).ok());
+    ASSERT_TRUE(blocks_.create_snapshot(storage::clone_snapshot(volume, {"images", *made})).ok());
+    ASSERT_EQ(snapshots(), 1U);
+    ASSERT_TRUE(
+        database_->write([&](store::Tx& tx) { return fail_image(tx, *made, volume, clock_.now_us()); }).ok());
+    if (!deleted) {
+      EXPECT_EQ(image(*made)["status"], "killed");
+    }
+    empty_trash(*database_, &blocks_);
+    EXPECT_FALSE(in_pool(*made));
+    EXPECT_EQ(snapshots(), 0U);
+  }
+}
+
+TEST_F(ImageTest, AFailureThatComesLateHarmsNoWholeImage) {
+  const std::string id = create();
+  ASSERT_EQ(upload(id, "x"), 204);
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    ASSERT_TRUE(database_
+                    ->write([&](store::Tx& tx) -> Status {
+                      HANOK_CHECK(fail_image(tx, id, {}, clock_.now_us()));
+                      return finish_image(tx, id, 7, clock_.now_us());
+                    })
+                    .ok());
+    empty_trash(*database_, &blocks_);
+  }
+  EXPECT_EQ(image(id)["status"], "active");
+  EXPECT_EQ(image(id)["size"], 1);
+  EXPECT_TRUE(in_pool(id));
 }
 
 TEST_F(ImageTest, OthersWriteBytesToo) {
@@ -249,8 +298,7 @@ TEST_F(ImageTest, OthersWriteBytesToo) {
   EXPECT_EQ(image(*made)["min_disk"], 3);
   EXPECT_EQ(image(*made)["instance_uuid"], "s");
   ASSERT_TRUE(
-      database_->write([&](store::Tx& tx) { return finish_image(tx, *made, true, 7, clock_.now_us()); })
-          .ok());
+      database_->write([&](store::Tx& tx) { return finish_image(tx, *made, 7, clock_.now_us()); }).ok());
   EXPECT_EQ(image(*made)["status"], "active");
   EXPECT_EQ(image(*made)["size"], 7);
   auto view = database_->read([&](store::Tx& tx) { return find_image(tx, *made, "p2", false); });

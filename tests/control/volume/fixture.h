@@ -46,7 +46,7 @@ class VolumeTest : public ::testing::Test {
     EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message);
   }
 
-  std::string create(Json more = Json::object(), int status = 202) {
+  std::string create(const Json& more = Json::object(), int status = 202) {
     Json body = {{"size", 1}, {"name", "v"}};
     body.update(more);
     clock.advance_us(1'000'000);
@@ -81,8 +81,8 @@ class VolumeTest : public ::testing::Test {
     return outcome->observed;
   }
   // A volume that is there.
-  std::string ready(Json more = Json::object()) {
-    const std::string id = create(std::move(more));
+  std::string ready(const Json& more = Json::object()) {
+    std::string id = create(more);
     write([&](store::Tx& tx) {
       return tx.execute("UPDATE volumes SET status = 'available', deadline_us = 0 WHERE id = ?", {id});
     });

@@ -1,4 +1,5 @@
 // A volume's life: request, agent, report; and what happens when one of them fails.
+#include "storage/operations/operations.h"
 #include "tests/control/volume/fixture.h"
 
 namespace hanok::volume {
@@ -122,6 +123,37 @@ TEST_F(VolumeTest, UploadBecomesAnImage) {
   // The image is whole: a volume can be made from it.
   EXPECT_EQ(work("volume", create({{"imageRef", image}, {"size", nullptr}}, 400)), Json());
   EXPECT_EQ(show(create({{"imageRef", image}}))["bootable"], "true");
+}
+
+// However it ends otherwise, the image does not stay half made, nor the snapshot that it was copied from.
+TEST_F(VolumeTest, AnUploadThatIsNotFinishedLeavesNothing) {
+  using End = std::function<void(const std::string&)>;
+  api->be("p1", true);
+  const End deadline = [&](const std::string&) {
+    clock.advance_us(48 * kHour_us);
+    write([&](store::Tx& tx) { return expire_volumes(tx, clock.now_us()); });
+  };
+  const End error = [&](const std::string& id) {
+    observe("volume", id, {{"task", "upload"}, {"state", "error"}, {"error", {{"message", "no"}}}});
+  };
+  const End reset = [&](const std::string& id) {
+    action(id, "os-reset_status", {{"status", "available"}}, 202);
+  };
+  const End removal = [&](const std::string& id) { action(id, "os-force_delete", Json::object(), 202); };
+  for (const End& end : {deadline, error, reset, removal}) {
+    const std::string id = ready();
+    const std::string image = action(id, "os-volume_upload_image", {{"image_name", "up"}},
+                                     202)["os-volume_upload_image"]["image_id"];
+    const storage::SnapshotRef source =
+        storage::clone_snapshot({"volumes", "volume-" + id}, {"images", image});
+    ASSERT_TRUE(blocks.create_snapshot(source).ok());
+    end(id);
+    EXPECT_NE(status(id), "uploading");
+    auto view = database->read([&](store::Tx& tx) { return image::find_image(tx, image, "p1", true); });
+    EXPECT_EQ(view->status, "killed");
+    image::empty_trash(*database, &blocks);
+    EXPECT_TRUE(blocks.info(source.image)->snapshots.empty());
+  }
 }
 
 TEST_F(VolumeTest, AttachAndDetachForTheComputeService) {

@@ -31,7 +31,8 @@ TEST(DeleteImage, TakesAwayWhatAnUploadLeft) {
   const Upload encrypted = [&](BlockStore& store) {
     return upload_encrypted(store, kVolume, target, kEncryption);
   };
-  for (const Upload& upload : {plain, encrypted}) {
+  for (const bool encrypting : {false, true}) {
+    const Upload& upload = encrypting ? encrypted : plain;
     bool done = false, seen_part = false;
     for (int good = 0; !done; ++good) {
       ASSERT_LT(good, kMoreThanAnyOperationTakes);
@@ -44,8 +45,13 @@ TEST(DeleteImage, TakesAwayWhatAnUploadLeft) {
       done = upload(store).ok();
       store.heal();
       seen_part |= store.list("images")->size() > before.size() && !has(store, target);
-      ASSERT_OK(delete_image(store, target));
+      const ImageRef& source = encrypting ? kVolume : kParent;
+      ASSERT_OK(delete_image(store, target, source));
       EXPECT_EQ(*store.list("images"), before);
+      const auto kept = store.info(source)->snapshots;
+      EXPECT_EQ(std::count_if(kept.begin(), kept.end(),
+                              [](const auto& name) { return name.starts_with("clone-"); }),
+                0);
     }
     EXPECT_TRUE(seen_part);
   }
