@@ -4,9 +4,13 @@
 
 #include "common/json.h"
 #include "storage/rbd/rbd_image.h"
+#include "storage/rbd/snapshot_turns.h"
 
 namespace hanok::storage {
 namespace {
+
+// Within it a guest that writes has read of the last snapshot.
+constexpr std::chrono::seconds kPauseBeforeTakingLocks{1};
 
 // Makes an image by `make`, also in place of what a client that died left half-made: its name, without a
 // header that could be opened. RBD answers such a name as one that is there, or as a part that is missing.
@@ -134,10 +138,12 @@ class RbdStore final : public BlockStore {
   }
 
   Status create_snapshot(const SnapshotRef& snapshot) override {
+    const auto turn = turns_.begin({snapshot}, SnapshotTurns::Takes::kTurn);
     return create_image_snapshot(cluster_, snapshot);
   }
 
   Status create_snapshots(const std::vector<SnapshotRef>& snapshots) override {
+    const auto turn = turns_.begin(snapshots, SnapshotTurns::Takes::kLock);
     return create_snapshots_at_once(cluster_, snapshots);
   }
 
@@ -237,6 +243,7 @@ class RbdStore final : public BlockStore {
 
   Cluster cluster_;
   librbd::RBD rbd_;
+  SnapshotTurns turns_{kPauseBeforeTakingLocks};
 };
 
 }  // namespace
