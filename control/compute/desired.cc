@@ -15,13 +15,14 @@ constexpr const char* kImagePool = "images";
 
 Json root_of(const Server& server) {
   if (server.image_id.empty()) return {{"type", "volume"}};
+  const storage::ImageRef disk = root_image(server);
   return {{"type", "image"},
           {"image",
            {{"pool", kImagePool},
             {"name", server.image_id},
             {"snapshot", "snap"},
             {"format", server.image.is_object() ? server.image.value("format", "raw") : "raw"}}},
-          {"disk", {{"pool", root_image(server).pool}, {"name", root_image(server).name}}},
+          {"disk", {{"pool", disk.pool}, {"name", disk.name}}},
           {"transport", server.flavor.extra_specs.value(volume::kTransportSpec, volume::kTransportRbd)},
           {"size_gib", server.flavor.disk_gib}};
 }

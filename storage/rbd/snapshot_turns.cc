@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "storage/rbd/rbd_image.h"
+
 namespace hanok::storage {
 namespace {
 
@@ -14,7 +16,7 @@ bool share_one(const std::set<std::string>& one, const std::set<std::string>& ot
 
 SnapshotTurns::Turn SnapshotTurns::begin(const std::vector<SnapshotRef>& snapshots, Takes takes) {
   Images images;
-  for (const SnapshotRef& one : snapshots) images.insert(one.image.pool + "/" + one.image.name);
+  for (const SnapshotRef& one : snapshots) images.insert(display(one.image));
   {
     std::unique_lock lock(mutex_);
     const auto mine = asked_.insert(asked_.end(), images);
@@ -31,8 +33,9 @@ void SnapshotTurns::pause_after_last(const Images& images) {
   Clock::time_point until{};
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [image, ended] : ended_) {
-      if (images.count(image) > 0) until = std::max(until, ended + pause_);
+    for (const std::string& image : images) {
+      const auto ended = ended_.find(image);
+      if (ended != ended_.end()) until = std::max(until, ended->second + pause_);
     }
   }
   std::this_thread::sleep_until(until);

@@ -25,12 +25,14 @@ class SnapshotTurns {
 
   class Turn {  // ends when destroyed
    public:
-    Turn(SnapshotTurns& turns, std::set<std::string> images) : turns_(turns), images_(std::move(images)) {}
     ~Turn() { turns_.end(images_); }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
    private:
+    friend class SnapshotTurns;
+    Turn(SnapshotTurns& turns, std::set<std::string> images) : turns_(turns), images_(std::move(images)) {}
+
     SnapshotTurns& turns_;
     const std::set<std::string> images_;
   };

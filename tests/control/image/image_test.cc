@@ -40,6 +40,13 @@ class ImageTest : public ::testing::Test {
     for (const auto& one : body["images"]) out.push_back(one["name"]);
     return out;
   }
+  // One whose bytes somebody else writes.
+  std::string record(const std::string& name, const Json& properties = {}) {
+    auto made = database_->write(
+        [&](store::Tx& tx) { return create_image_record(tx, name, "p1", properties, clock_.now_us()); });
+    EXPECT_TRUE(made.ok());
+    return made.ok() ? *made : "";
+  }
   bool in_pool(const std::string& id) { return blocks_.info({"images", id}).ok(); }
 
   ManualClock clock_;
@@ -230,17 +237,15 @@ TEST_F(ImageTest, BytesThatComeAfterADeletionGoToo) {
     });
   };
   for (const bool good : {true, false}) {
-    auto made = database_->write(
-        [&](store::Tx& tx) { return create_image_record(tx, "late", "p1", {}, clock_.now_us()); });
-    ASSERT_TRUE(made.ok());
-    api_->expect(204, Method::kDelete, "/v2/images/" + *made);
-    ASSERT_TRUE(blocks_.create({"images", *made}, 1 << 20).ok());
+    const std::string id = record("late");
+    api_->expect(204, Method::kDelete, "/v2/images/" + id);
+    ASSERT_TRUE(blocks_.create({"images", id}, 1 << 20).ok());
     empty_trash(*database_, &blocks_);
-    EXPECT_TRUE(in_pool(*made)) << "nobody knows of them yet";
-    ASSERT_TRUE(end(good, *made).ok());
+    EXPECT_TRUE(in_pool(id)) << "nobody knows of them yet";
+    ASSERT_TRUE(end(good, id).ok());
     empty_trash(*database_, &blocks_);
-    EXPECT_FALSE(in_pool(*made));
-    api_->get("/v2/images/" + *made, 404);
+    EXPECT_FALSE(in_pool(id));
+    api_->get("/v2/images/" + id, 404);
   }
 }
 
@@ -249,25 +254,23 @@ TEST_F(ImageTest, WhatAFailedUploadLeftGoes) {
   ASSERT_TRUE(blocks_.create(volume, 1 << 20).ok());
   const auto snapshots = [&] { return blocks_.info(volume)->snapshots.size(); };
   for (const bool deleted : {false, true}) {
-    auto made = database_->write(
-        [&](store::Tx& tx) { return create_image_record(tx, "lost", "p1", {}, clock_.now_us()); });
-    ASSERT_TRUE(made.ok());
+    const std::string id = record("lost");
     if (deleted) {
-      api_->expect(204, Method::kDelete, "/v2/images/" + *made);
+      api_->expect(204, Method::kDelete, "/v2/images/" + id);
       blocks_.fail_after(0);
       empty_trash(*database_, &blocks_);
       blocks_.heal();
     }
-    ASSERT_TRUE(blocks_.create({"images", *made}, 1 << 20).ok());
-    ASSERT_TRUE(blocks_.create_snapshot(storage::clone_snapshot(volume, {"images", *made})).ok());
+    ASSERT_TRUE(blocks_.create({"images", id}, 1 << 20).ok());
+    ASSERT_TRUE(blocks_.create_snapshot(storage::clone_snapshot(volume, {"images", id})).ok());
     ASSERT_EQ(snapshots(), 1U);
     ASSERT_TRUE(
-        database_->write([&](store::Tx& tx) { return fail_image(tx, *made, volume, clock_.now_us()); }).ok());
+        database_->write([&](store::Tx& tx) { return fail_image(tx, id, volume, clock_.now_us()); }).ok());
     if (!deleted) {
-      EXPECT_EQ(image(*made)["status"], "killed");
+      EXPECT_EQ(image(id)["status"], "killed");
     }
     empty_trash(*database_, &blocks_);
-    EXPECT_FALSE(in_pool(*made));
+    EXPECT_FALSE(in_pool(id));
     EXPECT_EQ(snapshots(), 0U);
   }
 }
@@ -290,18 +293,13 @@ TEST_F(ImageTest, AFailureThatComesLateHarmsNoWholeImage) {
 }
 
 TEST_F(ImageTest, OthersWriteBytesToo) {
-  auto made = database_->write([&](store::Tx& tx) {
-    return create_image_record(tx, "snapshot", "p1", {{"min_disk", 3}, {"instance_uuid", "s"}},
-                               clock_.now_us());
-  });
-  ASSERT_TRUE(made.ok());
-  EXPECT_EQ(image(*made)["min_disk"], 3);
-  EXPECT_EQ(image(*made)["instance_uuid"], "s");
-  ASSERT_TRUE(
-      database_->write([&](store::Tx& tx) { return finish_image(tx, *made, 7, clock_.now_us()); }).ok());
-  EXPECT_EQ(image(*made)["status"], "active");
-  EXPECT_EQ(image(*made)["size"], 7);
-  auto view = database_->read([&](store::Tx& tx) { return find_image(tx, *made, "p2", false); });
+  const std::string id = record("snapshot", {{"min_disk", 3}, {"instance_uuid", "s"}});
+  EXPECT_EQ(image(id)["min_disk"], 3);
+  EXPECT_EQ(image(id)["instance_uuid"], "s");
+  ASSERT_TRUE(database_->write([&](store::Tx& tx) { return finish_image(tx, id, 7, clock_.now_us()); }).ok());
+  EXPECT_EQ(image(id)["status"], "active");
+  EXPECT_EQ(image(id)["size"], 7);
+  auto view = database_->read([&](store::Tx& tx) { return find_image(tx, id, "p2", false); });
   EXPECT_FALSE(view.ok());
 }
 
