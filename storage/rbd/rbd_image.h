@@ -49,8 +49,10 @@ class ProgressCall final : public librbd::ProgressContext {
 [[nodiscard]] Status encrypt_image(Cluster& cluster, const ImageRef& image, const Encryption& encryption);
 [[nodiscard]] Result<std::unique_ptr<PlainView>> open_plain(Cluster& cluster, const ImageRef& image,
                                                             const Encryption& encryption);
-// rbd_snapshot.cc: one that is there already is kConflict, and is whole then.
-[[nodiscard]] Status create_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot);
+// rbd_snapshot.cc: gives the image, to be closed. A snapshot that is there already is kConflict, and is whole
+// then.
+[[nodiscard]] Result<std::unique_ptr<OpenImage>> create_image_snapshot(Cluster& cluster,
+                                                                       const SnapshotRef& snapshot);
 // rbd_group.cc
 [[nodiscard]] Status create_snapshots_at_once(Cluster& cluster, const std::vector<SnapshotRef>& snapshots);
 // rbd_limits.cc

@@ -22,12 +22,12 @@ Status mend(librbd::Image& image, const SnapshotRef& snapshot) {
 
 }  // namespace
 
-Status create_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
+Result<std::unique_ptr<OpenImage>> create_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   HANOK_TRY(open, open_image(cluster, snapshot.image, OpenMode::kReadWrite));
   const int code = open->image.snap_create(snapshot.snapshot.c_str());
   if (code == -EEXIST) HANOK_CHECK(mend(open->image, snapshot));
   if (code < 0) return rbd_error(code, "Snapshot " + snapshot.snapshot + " of " + display(snapshot.image));
-  return {};
+  return open;
 }
 
 }  // namespace hanok::storage

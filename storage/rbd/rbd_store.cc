@@ -3,6 +3,7 @@
 #include <list>
 
 #include "common/json.h"
+#include "storage/rbd/image_closer.h"
 #include "storage/rbd/rbd_image.h"
 #include "storage/rbd/snapshot_turns.h"
 
@@ -75,6 +76,7 @@ class RbdStore final : public BlockStore {
     return storage::move_state(cluster_, image, pool);
   }
   Status prepare_move(const ImageRef& image, const std::string& pool) override {
+    const auto turn = turn_of(image);
     return storage::prepare_move(cluster_, image, pool);
   }
   Status copy_move(const ImageRef& image, const std::string& pool, const Progress& progress) override {
@@ -109,7 +111,10 @@ class RbdStore final : public BlockStore {
     return status(rbd_.rename(pool.io, image.name.c_str(), name.c_str()), "Renaming of " + display(image));
   }
 
-  Status remove(const ImageRef& image) override { return remove_image(cluster_, image); }
+  Status remove(const ImageRef& image) override {
+    const auto turn = turn_of(image);
+    return remove_image(cluster_, image);
+  }
 
   Result<std::size_t> purge_trash(const std::string& pool) override {
     return purge_pool_trash(cluster_, pool);
@@ -131,6 +136,7 @@ class RbdStore final : public BlockStore {
 
   // Who looks only, as we do here, is no watcher.
   Result<bool> in_use(const ImageRef& image) override {
+    const auto turn = turn_of(image);
     HANOK_TRY(open, open_image(cluster_, image, OpenMode::kReadOnly));
     std::list<librbd::image_watcher_t> watchers;
     HANOK_CHECK(status(open->image.list_watchers(watchers), "Watchers of " + display(image)));
@@ -138,12 +144,16 @@ class RbdStore final : public BlockStore {
   }
 
   Status create_snapshot(const SnapshotRef& snapshot) override {
-    const auto turn = turns_.begin({snapshot}, SnapshotTurns::Takes::kTurn);
-    return create_image_snapshot(cluster_, snapshot);
+    auto turn = turn_of(snapshot.image);
+    HANOK_TRY(open, create_image_snapshot(cluster_, snapshot));
+    closer_.close(std::move(open), std::move(turn));
+    return {};
   }
 
   Status create_snapshots(const std::vector<SnapshotRef>& snapshots) override {
-    const auto turn = turns_.begin(snapshots, SnapshotTurns::Takes::kLock);
+    std::vector<ImageRef> images;
+    for (const SnapshotRef& one : snapshots) images.push_back(one.image);
+    const auto turn = turns_.begin(images, SnapshotTurns::Takes::kLock);
     return create_snapshots_at_once(cluster_, snapshots);
   }
 
@@ -235,6 +245,11 @@ class RbdStore final : public BlockStore {
   }
 
  private:
+  // Without it, what we make a snapshot of ourselves, or close after one, would be in use.
+  SnapshotTurns::Turn turn_of(const ImageRef& image) {
+    return turns_.begin({image}, SnapshotTurns::Takes::kTurn);
+  }
+
   Status status(int code, const std::string& what) {
     if (code >= 0) return {};
     if (code == -ESHUTDOWN) cluster_.drop();
@@ -244,6 +259,7 @@ class RbdStore final : public BlockStore {
   Cluster cluster_;
   librbd::RBD rbd_;
   SnapshotTurns turns_{kPauseBeforeTakingLocks};
+  ImageCloser closer_;
 };
 
 }  // namespace

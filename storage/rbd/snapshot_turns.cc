@@ -14,9 +14,9 @@ bool share_one(const std::set<std::string>& one, const std::set<std::string>& ot
 
 }  // namespace
 
-SnapshotTurns::Turn SnapshotTurns::begin(const std::vector<SnapshotRef>& snapshots, Takes takes) {
+SnapshotTurns::Turn SnapshotTurns::begin(const std::vector<ImageRef>& asked, Takes takes) {
   Images images;
-  for (const SnapshotRef& one : snapshots) images.insert(display(one.image));
+  for (const ImageRef& one : asked) images.insert(display(one));
   {
     std::unique_lock lock(mutex_);
     const auto mine = asked_.insert(asked_.end(), images);

@@ -96,6 +96,31 @@ TEST_F(RbdStore, KnowsTheClusterAndWhoHasAnImageOpen) {
   ASSERT_OK(store_->remove(image));
 }
 
+// Images are closed behind the caller's back, one after the other.
+TEST_F(RbdStore, AnImageIsFreeRightAfterASnapshot) {
+  const std::string second_pool = "volumes-2";
+  const auto try_one = [&](const std::string& name, int way) {
+    const ImageRef image{"volumes", name};
+    ASSERT_OK(store_->create(image, kMib));
+    ASSERT_OK(store_->create_snapshot({image, "s"}));
+    if (way == 0) {
+      auto in_use = store_->in_use(image);
+      ASSERT_OK(in_use);
+      EXPECT_FALSE(*in_use);
+    }
+    if (way == 1) {
+      ASSERT_OK(store_->prepare_move(image, second_pool));
+      ASSERT_OK(store_->abort_move(image, second_pool));
+    }
+    EXPECT_OK(store_->remove(image));
+  };
+  std::vector<std::future<void>> all;
+  for (int i = 0; i < 24; ++i) {
+    all.push_back(std::async(std::launch::async, try_one, tag_ + "-free-" + std::to_string(i), i % 3));
+  }
+  for (auto& one : all) one.get();
+}
+
 // By another client that has the image open all the while: 20 operations a second would take it half a
 // minute.
 TEST_F(RbdStore, LimitsHoldAtOnceForWhoeverHasTheImageOpen) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <thread>
 
 namespace hanok::storage {
@@ -15,9 +16,9 @@ using Takes = SnapshotTurns::Takes;
 constexpr std::chrono::milliseconds kPause{50};
 constexpr std::chrono::hours kForever{1};  // a test that waits for it does not end in time
 
-std::vector<SnapshotRef> of(const std::vector<std::string>& images) {
-  std::vector<SnapshotRef> out;
-  for (const std::string& image : images) out.push_back({{"volumes", image}, "s"});
+std::vector<ImageRef> of(const std::vector<std::string>& images) {
+  std::vector<ImageRef> out;
+  for (const std::string& image : images) out.push_back({"volumes", image});
   return out;
 }
 
@@ -52,7 +53,7 @@ TEST(SnapshotTurns, OtherImagesDoNotWait) {
   { const auto earlier = turns.begin(of({"a"}), Takes::kTurn); }
   const auto first = turns.begin(of({"a"}), Takes::kTurn);
   const auto other = turns.begin(of({"b", "c"}), Takes::kLock);
-  const auto elsewhere = turns.begin({{{"backups", "a"}, "s"}}, Takes::kLock);
+  const auto elsewhere = turns.begin({ImageRef{"backups", "a"}}, Takes::kLock);
 }
 
 TEST(SnapshotTurns, ALockIsTakenOnlyAfterThePause) {
@@ -65,6 +66,24 @@ TEST(SnapshotTurns, ALockIsTakenOnlyAfterThePause) {
   const Clock::time_point lock = begin(Takes::kLock);
   EXPECT_GE(lock - turn, kPause);
   EXPECT_GE(begin(Takes::kLock) - lock, kPause);
+}
+
+TEST(SnapshotTurns, ATurnThatIsHandedOnEndsOnce) {
+  SnapshotTurns turns(kPause);
+  std::unique_ptr<SnapshotTurns::Turn> handed_on;
+  {
+    auto first = turns.begin(of({"a"}), Takes::kTurn);
+    handed_on = std::make_unique<SnapshotTurns::Turn>(std::move(first));
+  }
+  std::atomic<bool> ended{false};
+  std::thread other([&] {
+    const auto turn = turns.begin(of({"a"}), Takes::kTurn);
+    EXPECT_TRUE(ended);
+  });
+  std::this_thread::sleep_for(kPause);  // it must not have its turn meanwhile
+  ended = true;
+  handed_on.reset();
+  other.join();
 }
 
 }  // namespace

@@ -194,7 +194,7 @@ class Lab:
     def __enter__(self):
         self.tag = f"{os.getpid():x}"
         self.folder = tempfile.mkdtemp(prefix="hanok-lab-")
-        self.cleanups, self.devices, self.planes, self.pings = [], 0, [], 0
+        self.cleanups, self.devices, self.planes, self.pings, self.captures = [], 0, [], 0, {}
         for program in ("ip", "ping", "ethtool"):
             expect(shutil.which(program), f"{program} is not installed")
         expect(os.geteuid() == 0, "only root can make namespaces")
@@ -271,15 +271,22 @@ class Lab:
         return plane
 
     def capture(self, interface, expression, namespace=None):
-        """tcpdump, running when this returns; read it with frames(). It sees what arrives at the interface: what the
-        data plane sends passes by the host's taps, so its frames are captured at the other end."""
+        """tcpdump, running when this returns; read it with frames(), as it grows or after end_capture(). It sees what
+        arrives at the interface: what the data plane sends passes by the host's taps, so its frames are captured at
+        the other end."""
         path = os.path.join(self.folder, f"{interface}-{len(self.cleanups)}.pcap")
         inside = ["ip", "netns", "exec", namespace.netns] if namespace else []
         process = subprocess.Popen([*inside, "tcpdump", "-i", interface, "-U", "-w", path, expression],
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)
-        self.defer(lambda: stop(process))
+        self.captures[path] = process
+        self.defer(lambda: self.end_capture(path))
         expect("listening" in process.stderr.readline(), "tcpdump does not start")
         return path
+
+    def end_capture(self, path):
+        """The file is whole and stays as it is after this."""
+        if path in self.captures:
+            stop(self.captures.pop(path))
 
 
 def frames(path):
