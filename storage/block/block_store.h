@@ -19,6 +19,10 @@ namespace hanok::storage {
 struct ImageRef {
   std::string pool, name;
 };
+// pool/name
+[[nodiscard]] inline std::string display(const ImageRef& image) {
+  return image.pool + "/" + image.name;
+}
 struct SnapshotRef {
   ImageRef image;
   std::string snapshot;

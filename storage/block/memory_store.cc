@@ -60,14 +60,14 @@ Result<MemoryStore::Pool*> MemoryStore::find_pool(const std::string& name) {
 Result<MemoryStore::Image*> MemoryStore::find_image(const ImageRef& image) {
   HANOK_TRY(pool, find_pool(image.pool));
   const auto it = pool->find(image.name);
-  if (it == pool->end()) return not_found("There is no image " + image.pool + "/" + image.name + ".");
+  if (it == pool->end()) return not_found("There is no image " + display(image) + ".");
   return &it->second;
 }
 
 Result<MemoryStore::Image*> MemoryStore::new_image(const ImageRef& image) {
   HANOK_TRY(pool, find_pool(image.pool));
   const auto [it, fresh] = pool->try_emplace(image.name);
-  if (!fresh) return conflict("Image " + image.pool + "/" + image.name + " exists.");
+  if (!fresh) return conflict("Image " + display(image) + " exists.");
   return &it->second;
 }
 

@@ -115,10 +115,6 @@ class RbdWriter final : public ImageWriter {
 
 }  // namespace
 
-std::string display(const ImageRef& image) {
-  return image.pool + "/" + image.name;
-}
-
 Result<std::unique_ptr<OpenImage>> open_image(Cluster& cluster, const ImageRef& image, OpenMode mode) {
   HANOK_TRY(pool, cluster.pool(image.pool));
   auto out = std::make_unique<OpenImage>();

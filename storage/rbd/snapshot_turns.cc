@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "storage/rbd/rbd_image.h"
-
 namespace hanok::storage {
 namespace {
 
