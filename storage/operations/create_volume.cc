@@ -68,8 +68,12 @@ Status check_self_contained(BlockStore& store, const ImageRef& image, const std:
 
 Status clone_whole(BlockStore& store, const SnapshotRef& snapshot, const ImageRef& child) {
   const ImageRef partial = partial_image(child);
-  HANOK_CHECK(unless_gone(store.remove(partial)));
-  HANOK_CHECK(store.clone(snapshot, partial));
+  Status made = store.clone(snapshot, partial);
+  if (!made.ok() && made.error().code == ErrorCode::kConflict) {  // of an interrupted attempt
+    HANOK_CHECK(unless_gone(store.remove(partial)));
+    made = store.clone(snapshot, partial);
+  }
+  HANOK_CHECK(std::move(made));
   return store.rename(partial, child.name);
 }
 

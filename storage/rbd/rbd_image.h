@@ -37,7 +37,9 @@ class ProgressCall final : public librbd::ProgressContext {
 [[nodiscard]] Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool);
 // No parent: nothing to do.
 [[nodiscard]] Status flatten_image(Cluster& cluster, const ImageRef& image, const Progress& progress);
-[[nodiscard]] Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot);
+// Gives the image, to be closed.
+[[nodiscard]] Result<std::unique_ptr<OpenImage>> remove_image_snapshot(Cluster& cluster,
+                                                                       const SnapshotRef& snapshot);
 // rbd_move.cc
 [[nodiscard]] Result<MoveState> move_state(Cluster& cluster, const ImageRef& image, const std::string& pool);
 [[nodiscard]] Status prepare_move(Cluster& cluster, const ImageRef& image, const std::string& pool);
@@ -57,6 +59,5 @@ class ProgressCall final : public librbd::ProgressContext {
 [[nodiscard]] Status create_snapshots_at_once(Cluster& cluster, const std::vector<SnapshotRef>& snapshots);
 // rbd_limits.cc
 [[nodiscard]] Status set_image_limits(Cluster& cluster, const ImageRef& image, const Limits& limits);
-[[nodiscard]] std::string display(const ImageRef& image);  // pool/name
 
 }  // namespace hanok::storage

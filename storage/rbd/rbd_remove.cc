@@ -103,7 +103,7 @@ Result<std::size_t> purge_pool_trash(Cluster& cluster, const std::string& pool_n
   return gone;
 }
 
-Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
+Result<std::unique_ptr<OpenImage>> remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   HANOK_TRY(open, open_image(cluster, snapshot.image, OpenMode::kReadWrite));
   bool there = false;
   const int code = open->image.snap_exists2(snapshot.snapshot.c_str(), &there);
@@ -111,7 +111,8 @@ Status remove_image_snapshot(Cluster& cluster, const SnapshotRef& snapshot) {
   if (!there) {
     return not_found("There is no snapshot " + snapshot.snapshot + " of " + display(snapshot.image) + ".");
   }
-  return drop_snapshot(open->image, snapshot.snapshot);
+  HANOK_CHECK(drop_snapshot(open->image, snapshot.snapshot));
+  return open;
 }
 
 Status flatten_image(Cluster& cluster, const ImageRef& image, const Progress& progress) {

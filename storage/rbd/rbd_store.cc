@@ -158,7 +158,10 @@ class RbdStore final : public BlockStore {
   }
 
   Status remove_snapshot(const SnapshotRef& snapshot) override {
-    return remove_image_snapshot(cluster_, snapshot);
+    auto turn = turn_of(snapshot.image);
+    HANOK_TRY(open, remove_image_snapshot(cluster_, snapshot));
+    closer_.close(std::move(open), std::move(turn));
+    return {};
   }
 
   Result<std::vector<SnapshotInfo>> snapshots(const ImageRef& image) override {

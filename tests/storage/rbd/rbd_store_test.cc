@@ -97,12 +97,13 @@ TEST_F(RbdStore, KnowsTheClusterAndWhoHasAnImageOpen) {
 }
 
 // Images are closed behind the caller's back, one after the other.
-TEST_F(RbdStore, AnImageIsFreeRightAfterASnapshot) {
+TEST_F(RbdStore, AnImageIsFreeRightAfterASnapshotAndItsRemoval) {
   const std::string second_pool = "volumes-2";
-  const auto try_one = [&](const std::string& name, int way) {
+  const auto try_one = [&](const std::string& name, int way, bool removed) {
     const ImageRef image{"volumes", name};
     ASSERT_OK(store_->create(image, kMib));
     ASSERT_OK(store_->create_snapshot({image, "s"}));
+    if (removed) ASSERT_OK(store_->remove_snapshot({image, "s"}));
     if (way == 0) {
       auto in_use = store_->in_use(image);
       ASSERT_OK(in_use);
@@ -116,7 +117,8 @@ TEST_F(RbdStore, AnImageIsFreeRightAfterASnapshot) {
   };
   std::vector<std::future<void>> all;
   for (int i = 0; i < 24; ++i) {
-    all.push_back(std::async(std::launch::async, try_one, tag_ + "-free-" + std::to_string(i), i % 3));
+    const std::string name = tag_ + "-free-" + std::to_string(i);
+    all.push_back(std::async(std::launch::async, try_one, name, i % 3, i % 2 == 0));
   }
   for (auto& one : all) one.get();
 }
