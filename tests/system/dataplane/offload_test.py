@@ -64,10 +64,14 @@ def mbit_per_s(guests):
     return answer["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
-def average(plane, name, before):
-    """Bytes per frame that the guest sent since."""
-    counted = plane.counters(name)
-    return (counted["rx_bytes"] - before["rx_bytes"]) / (counted["rx_packets"] - before["rx_packets"])
+def longest(plane, name, act):
+    """Bytes of the longest of the first frames that the guest sends meanwhile. The average says nothing: a guest whose writer is
+    slower than its network sends most segments alone."""
+    number = plane.call("capture.start", port=name, count=4000, bytes=14)["capture"]
+    act()
+    read = plane.call("capture.read", capture=number)
+    plane.call("capture.stop", capture=number)
+    return max(frame["length"] for frame in read["frames"] if frame["direction"] == "in")
 
 
 def frames_in(path):
@@ -123,13 +127,8 @@ def one_host(lab, files, options):
     plane = lab.dataplane(desired, name=f"one-{bool(options)}")
     guests = boot(lab, files, ports, options)
     for address in (ADDRESSES[1], ADDRESSES6[1]):
-        before = plane.counters("p1")
-        transfer(guests, address)
-        sent = average(plane, "p1", before)
-        if options:
-            expect(sent < MTU + 14, f"{address}: guests without offloads send large frames")
-        else:
-            expect(sent > 4000, f"{address}: frames of {sent:.0f} bytes on the average: no large ones")
+        sent = longest(plane, "p1", lambda address=address: transfer(guests, address))
+        expect((sent > MTU + 14) == (not options), f"{address}, offloads {'off' if options else 'on'}: frames of at most {sent} bytes")
     rate = mbit_per_s(guests)
     counted = engine(plane)
     expect(counted["segments_made"] == 0 and counted["checksums_made"] == 0, f"work was done between two guests: {counted}")
@@ -171,7 +170,7 @@ def two_hosts(lab, files, options):
             wait_for(lambda wire=wire: check_numbers(frames_in(wire)) >= FRAMES, "the capture")
             lab.end_capture(wire)
             check_wire(wire)
-            expect(cut["large_frames_cut"] > 0 and cut["segments_made"] > 2 * cut["large_frames_cut"],
+            expect(cut["large_frames_cut"] > 0 and cut["segments_made"] >= 2 * cut["large_frames_cut"],
                    f"{address}: nothing was cut: {cut}")
             expect(joined > 0, f"{address}: no segments were joined for the guest that receives")
         print(f"two hosts, {address}, offloads {'off' if options else 'on'}: {cut['large_frames_cut']} large frames in "
