@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
-from hanok_storage import Storage  # noqa: E402
+from hanok_storage import Storage, remove_image  # noqa: E402
 from node import RUN, lives, pid_of, wait_for  # noqa: E402
 from volume_kills import CONF, Pools, cause_of, clean, differences, settle  # noqa: E402
 from volume_operations import TAG, Api, World  # noqa: E402
@@ -187,18 +187,7 @@ def without_ceph(api, timed, volumes, storage, image):
 def remove_images(image):
     with rados.Rados(conffile=CONF, rados_id="hanok") as cluster, cluster.open_ioctx("volumes") as pool:
         for name in (f"{image}-storage", f"{image}-qemu"):
-            def gone(name=name):
-                try:
-                    with rbd.Image(pool, name) as open_image:
-                        for owner in open_image.lock_get_owners():
-                            open_image.lock_break(rbd.RBD_LOCK_MODE_EXCLUSIVE, owner["owner"])
-                    rbd.RBD().remove(pool, name)
-                except rbd.ImageNotFound:
-                    return True
-                except rbd.ImageBusy:  # for half a minute, by the watch of who was killed
-                    return False
-                return True
-            wait_for(gone, f"{name} does not go", 60)
+            remove_image(pool, name)
 
 
 if __name__ == "__main__":

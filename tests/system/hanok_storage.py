@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 
+import rbd
+
 from node import STATE, wait_for
 
 BIN = os.environ.get("HANOK_BIN", "build/release/bin")
@@ -14,6 +16,22 @@ GUEST = os.path.join(BIN, "..", "tests", "blk_client")
 CONF = os.path.join(STATE, "ceph", "ceph.conf")
 CLIENT = "hanok"
 POOL = "volumes"
+
+
+def remove_image(pool, name):
+    """Whoever had it; one that is not there is right, too."""
+    def gone():
+        try:
+            with rbd.Image(pool, name) as image:
+                for owner in image.lock_get_owners():
+                    image.lock_break(rbd.RBD_LOCK_MODE_EXCLUSIVE, owner["owner"])
+            rbd.RBD().remove(pool, name)
+        except rbd.ImageBusy:  # for half a minute, by the watch of who was killed
+            return False
+        except rbd.ImageNotFound:
+            pass
+        return True
+    wait_for(gone, f"{name} does not go", 60)
 
 
 class Storage:

@@ -17,7 +17,7 @@ import time
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
-from hanok_storage import CLIENT, CONF, POOL, Storage  # noqa: E402
+from hanok_storage import CLIENT, CONF, POOL, Storage, remove_image  # noqa: E402
 from node import kill, wait_for  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "8"))
@@ -107,18 +107,7 @@ def create():
 def remove():
     """Not by the connection of the loop: librados 16.2 was seen to find no OSD any more after 500 maps without asking one."""
     with admin() as cluster, cluster.open_ioctx(POOL) as pool:
-        with rbd.Image(pool, IMAGE) as image:
-            for owner in image.lock_get_owners():
-                image.lock_break(rbd.RBD_LOCK_MODE_EXCLUSIVE, owner["owner"])
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                rbd.RBD().remove(pool, IMAGE)
-                return
-            except rbd.ImageBusy:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
+        remove_image(pool, IMAGE)
 
 
 def survive(name, kills, ring, strike):
