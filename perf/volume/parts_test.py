@@ -36,6 +36,10 @@ class Targets(unittest.TestCase):
         rows = list(table.rows({"scenario": "x", "systems": {"fio-rbd": {"void": "absent"}}}))
         self.assertIn("VOID  absent", rows[0])
 
+    def test_what_a_scenario_has_so_far(self):
+        line = table.so_far({"scenario": "x", "systems": {"hanok": turn(96), "fio-rbd": {**turn(9), "void": "gone"}}})
+        self.assertEqual(line.split(None, 1), ["x", "IOPS so far: hanok 96, fio-rbd VOID"])
+
 
 class ControlRows(unittest.TestCase):
     def row(self, **result):

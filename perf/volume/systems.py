@@ -1,4 +1,4 @@
-"""The systems of the data part: each serves an image of its own, of the same layout, and is measured by the same jobs."""
+"""The systems of the data part: each serves an image, all of the same size and content, and is measured by the same jobs."""
 import contextlib
 import json
 import os
@@ -129,7 +129,7 @@ class Qemu(Served):
 
 
 class Fio:
-    """The ceiling: librbd without virtio. Its reads are not checked: it has its own image and nothing between.
+    """The ceiling: librbd without virtio. Its reads are not checked: what it writes is of its own.
     Its CPU is the whole process's, with opening the image and making the requests."""
 
     name = "fio-rbd"
@@ -176,3 +176,6 @@ def fio_figures(job):
     rank, count = mixed["clat_ns"]["percentile"], mixed["total_ios"]
     return {"iops": mixed["iops"], "mib_per_s": mixed["bw_bytes"] / (1 << 20), "p50_us": rank["50.000000"] / 1000,
             "p99_us": rank["99.000000"] / 1000, "p999_us": rank["99.900000"] / 1000}, count
+
+
+ALL = (Fio, Hanok, Qemu)

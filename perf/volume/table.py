@@ -33,6 +33,13 @@ def targets(scenario, systems):
     return out
 
 
+def so_far(result):
+    """Of a scenario that goes on: one line."""
+    figures = (f"{name} {one['iops']:.0f}" if "iops" in one and "void" not in one else f"{name} VOID"
+               for name, one in result["systems"].items())
+    return f"{result['scenario']:<18} IOPS so far: {', '.join(figures)}"
+
+
 HEAD = (f"{'scenario':<18} {'system':<20} {'IOPS':>8} {'spread':>15} {'MiB/s':>7} {'p50 us':>8} {'p99 us':>8} "
         f"{'p99.9 us':>9} {'CPU us/IO':>9} {'switches':>8}")
 
