@@ -129,7 +129,7 @@ class Qemu(Served):
 
 
 class Fio:
-    """The ceiling: librbd without virtio. Its reads are not checked: what it writes is of its own.
+    """The ceiling: librbd without virtio. Its reads are not checked: what it writes tells no place.
     Its CPU is the whole process's, with opening the image and making the requests."""
 
     name = "fio-rbd"

@@ -4,6 +4,11 @@ import statistics
 METRICS = ("iops", "mib_per_s", "p50_us", "p99_us", "p999_us", "cpu_us_per_io", "switches_per_io")
 
 
+def measured(one):
+    """An absent or void system has no figures."""
+    return "void" not in one and "iops" in one
+
+
 def medians(turns):
     """Of each metric the median of the rounds; of IOPS the spread as well."""
     entry = {metric: round(statistics.median(turn[metric] for turn in turns), 2) for metric in METRICS}
@@ -12,8 +17,8 @@ def medians(turns):
 
 
 def targets(scenario, systems):
-    """What of the targets this scenario says; an absent or void system says nothing."""
-    good = {name: one for name, one in systems.items() if "void" not in one and "iops" in one}
+    """What of the targets this scenario says; a system without figures says nothing."""
+    good = {name: one for name, one in systems.items() if measured(one)}
     ours, fio, qemu = (good.get(name) for name in ("hanok", "fio-rbd", "qemu-storage-daemon"))
     out = []
 
@@ -35,7 +40,7 @@ def targets(scenario, systems):
 
 def so_far(result):
     """Of a scenario that goes on: one line."""
-    figures = (f"{name} {one['iops']:.0f}" if "iops" in one and "void" not in one else f"{name} VOID"
+    figures = (f"{name} {one['iops']:.0f}" if measured(one) else f"{name} VOID"
                for name, one in result["systems"].items())
     return f"{result['scenario']:<18} IOPS so far: {', '.join(figures)}"
 
@@ -47,7 +52,7 @@ HEAD = (f"{'scenario':<18} {'system':<20} {'IOPS':>8} {'spread':>15} {'MiB/s':>7
 def rows(result):
     label = result["scenario"]
     for name, one in result["systems"].items():
-        if "void" in one or "iops" not in one:
+        if not measured(one):
             yield f"{label:<18} {name:<20} VOID  {one.get('void', 'not measured').splitlines()[0][:120]}"
         else:
             spread = f"{one['iops_min']:.0f}..{one['iops_max']:.0f}"

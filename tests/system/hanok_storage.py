@@ -19,7 +19,7 @@ POOL = "volumes"
 
 
 def remove_image(pool, name):
-    """Whoever had it; one that is not there is right, too."""
+    """Whoever had it."""
     def gone():
         try:
             with rbd.Image(pool, name) as image:
@@ -28,8 +28,6 @@ def remove_image(pool, name):
             rbd.RBD().remove(pool, name)
         except rbd.ImageBusy:  # for half a minute, by the watch of who was killed
             return False
-        except rbd.ImageNotFound:
-            pass
         return True
     wait_for(gone, f"{name} does not go", 60)
 

@@ -178,6 +178,14 @@ class DataPlane:
     def drops(self, device, reason):
         return self.counters(device)["drops"].get(reason, 0)
 
+    def captured(self, device, act, count, bytes_each):
+        """The first frames, in and out, while `act` runs."""
+        number = self.call("capture.start", port=device, count=count, bytes=bytes_each)["capture"]
+        act()
+        seen = self.call("capture.read", capture=number)["frames"]
+        self.call("capture.stop", capture=number)
+        return seen
+
     def terminate(self):
         """SIGTERM; gives the exit status."""
         self.connection.close()

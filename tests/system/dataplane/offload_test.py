@@ -67,11 +67,7 @@ def mbit_per_s(guests):
 def longest(plane, name, act):
     """Bytes of the longest of the first frames that the guest sends meanwhile. The average says nothing: a guest whose writer is
     slower than its network sends most segments alone."""
-    number = plane.call("capture.start", port=name, count=4000, bytes=14)["capture"]
-    act()
-    read = plane.call("capture.read", capture=number)
-    plane.call("capture.stop", capture=number)
-    return max(frame["length"] for frame in read["frames"] if frame["direction"] == "in")
+    return max(frame["length"] for frame in plane.captured(name, act, 4000, 14) if frame["direction"] == "in")
 
 
 def frames_in(path):

@@ -80,12 +80,9 @@ with Lab() as lab:
     expect(plane.counters("p1")["rx_packets"] >= CONNECTIONS, "the device's frames, of all workers")
 
     # A capture sees the frames of both.
-    capture = plane.call("capture.start", port="p1", count=1000, bytes=60)["capture"]
-    all_answered("while they are captured")
-    seen = plane.call("capture.read", capture=capture)
-    expect(len([frame for frame in seen["frames"] if frame["direction"] == "in"]) == CONNECTIONS, "captured in")
-    expect(len([frame for frame in seen["frames"] if frame["direction"] == "out"]) == CONNECTIONS, "captured out")
-    plane.call("capture.stop", capture=capture)
+    seen = plane.captured("p1", lambda: all_answered("while they are captured"), 1000, 60)
+    expect(len([frame for frame in seen if frame["direction"] == "in"]) == CONNECTIONS, "captured in")
+    expect(len([frame for frame in seen if frame["direction"] == "out"]) == CONNECTIONS, "captured out")
 
     # A trace goes to the worker that has the connection: the answer to one is let in, others are not.
     def traced(source, destination):
