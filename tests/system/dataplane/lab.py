@@ -132,9 +132,13 @@ class DataPlane:
 
     def start(self):
         with open(self.log_path, "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [os.path.join(BIN, "hanok-dataplane"), "--socket", self.socket_path, *self.arguments],
-                stdout=log, stderr=log)
+            for _ in range(1000):
+                self.process = subprocess.Popen(
+                    [os.path.join(BIN, "hanok-dataplane"), "--socket", self.socket_path, *self.arguments],
+                    stdout=log, stderr=log)
+                if not self.lab.fanout_collides(self.process.pid):
+                    break
+                self.kill()
 
         def ready():
             expect(self.process.poll() is None, "the data plane ended:\n" + self.log())
@@ -251,6 +255,14 @@ class Lab:
         self._quiet(one)
         self._quiet(other)
         return self._device(self.devices - 1, one), self._device(self.devices, other), one, other
+
+    def fanout_collides(self, pid):
+        """DPDK names the fanout group of an AF_PACKET socket by pid ^ interface index, and the kernel refuses a group of another
+        interface (EINVAL): two processes of one network namespace may not have the same."""
+        indices = [socket.if_nametoindex(name) for _, name in socket.if_nameindex() if name.startswith(f"h{self.tag}")]
+        between = {one ^ other for one in indices for other in indices}
+        return any(pid ^ plane.process.pid in between for plane in self.planes
+                   if plane.process.pid != pid and plane.process.poll() is None)
 
     @staticmethod
     def _device(number, interface):
