@@ -65,11 +65,25 @@ test_ctest() {
   export HANOK_BIN=$HERE/build/$PRESET/bin HANOK_SOURCE=$HERE
   local code=0
   ctest -L "$label" --output-on-failure --no-tests=error -j "$(nproc)" || code=$?
+  [[ $code == 0 ]] || test_failures
   if [[ -n $node ]]; then
     trap - EXIT
     test_node_end >"$HERE/build/$PRESET/test-node-down.log" 2>&1 || true
   fi
   return "$code"
+}
+
+# How each failed test ended, once more, for who sees only the end of a long output.
+test_failures() {
+  awk -v lines=20 '
+    /^[0-9]+\/[0-9]+ Testing: / { name = $3; count = 0; inside = 0 }
+    /^Output:$/ { inside = 1; next }
+    /^<end of output>$/ { inside = 0 }
+    inside { kept[count++ % lines] = $0 }
+    /^Test Failed/ {
+      print "\n== " name " failed; its last lines:"
+      for (i = count > lines ? count - lines : 0; i < count; i++) print "  " kept[i % lines]
+    }' Testing/Temporary/LastTest.log
 }
 
 # The unit tests and the fuzz targets under AddressSanitizer (with its leak check) and UndefinedBehaviorSanitizer. They

@@ -72,7 +72,7 @@ TEXT
 
 help_test() {
   cat <<'TEXT'
-./hanok test                   builds, then unit and system tests; the last lines are ctest's
+./hanok test                   builds, then unit and system tests; the last lines are ctest's, then how each failed one ended
 ./hanok test unit              only the unit tests: no root, no daemons
 ./hanok test system            only the system tests, against a node of their own in /var/lib/hanok-test
                                (HANOK_KEEP=1 keeps its folder; OS_CLIENT_CONFIG_FILE=FILE uses a node that runs)
