@@ -40,6 +40,8 @@ class ProgressCall final : public librbd::ProgressContext {
 // Gives the image, to be closed.
 [[nodiscard]] Result<std::unique_ptr<OpenImage>> remove_image_snapshot(Cluster& cluster,
                                                                        const SnapshotRef& snapshot);
+// rbd_repair.cc: takes up what a client that died left of the image, for the next try to remove or move it.
+[[nodiscard]] Status repair_image(Cluster& cluster, const ImageRef& image);
 // rbd_move.cc
 [[nodiscard]] Result<MoveState> move_state(Cluster& cluster, const ImageRef& image, const std::string& pool);
 [[nodiscard]] Status prepare_move(Cluster& cluster, const ImageRef& image, const std::string& pool);

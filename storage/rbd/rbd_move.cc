@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "storage/rbd/object_class.h"
 #include "storage/rbd/rbd_image.h"
 
 namespace hanok::storage {
@@ -89,34 +90,6 @@ Result<Parts> parts_of(Cluster& cluster, const ImageRef& image, const std::strin
   return out;
 }
 
-// A string as RADOS object classes take it.
-void put_text(const std::string& text, ceph::bufferlist& out) {
-  const auto length = static_cast<std::uint32_t>(text.size());
-  for (int byte = 0; byte < 4; ++byte) out.append(static_cast<char>(length >> (8 * byte)));
-  out.append(text);
-}
-
-int call_class(librados::IoCtx& io, const std::string& object, const char* method,
-               std::initializer_list<std::string> arguments) {
-  ceph::bufferlist input;
-  for (const std::string& argument : arguments) put_text(argument, input);
-  librados::ObjectWriteOperation operation;
-  operation.create(false);
-  operation.exec("rbd", method, input);
-  return io.operate(object, &operation);
-}
-
-// Out of the trash under its name again. RBD's own restoring refuses what a migration put there; these are
-// the calls that it is made of.
-int give_name_back(librados::IoCtx& io, const std::string& name, const std::string& id) {
-  int code = call_class(io, "rbd_id." + name, "set_id", {id});
-  if (code < 0 && code != -EEXIST) return code;
-  code = call_class(io, "rbd_directory", "dir_add_image", {name, id});
-  if (code < 0 && code != -EEXIST) return code;
-  code = call_class(io, "rbd_trash", "trash_remove", {id});
-  return code == -ENOENT ? 0 : code;
-}
-
 // The source of a move that is done but for its removal.
 Status remove_hidden(librados::IoCtx& io, const std::string& id, const std::string& what) {
   const int code = call_class(io, "rbd_header." + id, "migration_remove", {});
@@ -195,7 +168,7 @@ Status abort_move(Cluster& cluster, const ImageRef& image, const std::string& po
   librbd::RBD rbd;
   if (parts.state) return move_status(rbd.migration_abort(parts.to.io, image.name.c_str()), image, pool);
   if (!is_broken(parts)) return {};
-  const Status gone = remove_image(cluster, {pool, image.name});  // a target that nobody has used
+  Status gone = remove_image(cluster, {pool, image.name});  // a target that nobody has used
   if (!gone.ok() && gone.error().code != ErrorCode::kNotFound) return gone;
   return move_status(parts.noted ? rbd.migration_abort(parts.from.io, image.name.c_str())
                                  : give_name_back(parts.from.io, image.name, parts.hidden_id),

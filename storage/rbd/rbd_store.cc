@@ -3,7 +3,9 @@
 #include <list>
 
 #include "common/json.h"
+#include "common/log.h"
 #include "storage/rbd/image_closer.h"
+#include "storage/rbd/long_failing.h"
 #include "storage/rbd/rbd_image.h"
 #include "storage/rbd/snapshot_turns.h"
 
@@ -12,6 +14,8 @@ namespace {
 
 // Within it a guest that writes has read of the last snapshot.
 constexpr std::chrono::seconds kPauseBeforeTakingLocks{1};
+// Longer than a client that died is taken for one that still has its images open: 30 s.
+constexpr std::chrono::seconds kPatience{40};
 
 // Makes an image by `make`, also in place of what a client that died left half-made: its name, without a
 // header that could be opened. RBD answers such a name as one that is there, or as a part that is missing.
@@ -77,7 +81,7 @@ class RbdStore final : public BlockStore {
   }
   Status prepare_move(const ImageRef& image, const std::string& pool) override {
     const auto turn = turn_of(image);
-    return storage::prepare_move(cluster_, image, pool);
+    return noted(image, storage::prepare_move(cluster_, image, pool));
   }
   Status copy_move(const ImageRef& image, const std::string& pool, const Progress& progress) override {
     return storage::copy_move(cluster_, image, pool, progress);
@@ -113,7 +117,7 @@ class RbdStore final : public BlockStore {
 
   Status remove(const ImageRef& image) override {
     const auto turn = turn_of(image);
-    return remove_image(cluster_, image);
+    return noted(image, remove_image(cluster_, image));
   }
 
   Result<std::size_t> purge_trash(const std::string& pool) override {
@@ -253,6 +257,18 @@ class RbdStore final : public BlockStore {
     return turns_.begin({image}, SnapshotTurns::Takes::kTurn);
   }
 
+  // A failure that lasts is looked into, for the next try.
+  Status noted(const ImageRef& image, Status done) {
+    if (done.ok() || done.error().code == ErrorCode::kNotFound) {
+      long_failing_.done(image);
+    } else if (long_failing_.failed(image, LongFailing::Clock::now())) {
+      const Status repaired = repair_image(cluster_, image);
+      spdlog::info("[-] image {} fails for long; what a client that died may have left of it: {}",
+                   display(image), repaired.ok() ? "taken up" : repaired.error().message);
+    }
+    return done;
+  }
+
   Status status(int code, const std::string& what) {
     if (code >= 0) return {};
     if (code == -ESHUTDOWN) cluster_.drop();
@@ -262,6 +278,7 @@ class RbdStore final : public BlockStore {
   Cluster cluster_;
   librbd::RBD rbd_;
   SnapshotTurns turns_{kPauseBeforeTakingLocks};
+  LongFailing long_failing_{kPatience};
   ImageCloser closer_;
 };
 

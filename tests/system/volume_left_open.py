@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+"""Volumes that dead clients left in a state that Ceph does not take up again, and that must go all the same: one whose header an OSD
+takes for watched for ever, since the client died before its watch was written everywhere; one that a removal had hidden in the trash
+and was giving back. Environment: as the other stories.
+"""
+import contextlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, "/usr/lib/python3/dist-packages")
+import rados  # noqa: E402
+import rbd  # noqa: E402
+from node import pid_of, wait_for  # noqa: E402
+from volume_kills import CONF, Pools, clean, settle  # noqa: E402
+from volume_operations import Api, World  # noqa: E402
+
+GONE_S = 120  # 40 until the agent looks, and 30 until Ceph takes the client for dead
+WATCH = """
+import sys
+sys.path.insert(0, "/usr/lib/python3/dist-packages")
+import rados
+cluster = rados.Rados(conffile=sys.argv[1], rados_id="hanok")
+cluster.connect()
+cluster.open_ioctx("volumes").watch(sys.argv[2], lambda *_: None)
+"""
+REMOVING, RESTORING = 3, 3  # source and state of an entry of RBD's trash
+
+
+def ask_mon(cluster, **command):
+    code, answer, error = cluster.mon_command(json.dumps({"format": "json", **command}), b"")
+    if code:
+        sys.exit(f"FAILED: {command}: {error}")
+    return json.loads(answer)
+
+
+def ask_osd(cluster, osd, prefix):
+    code, answer, error = cluster.osd_command(osd, json.dumps({"prefix": prefix, "format": "json"}), b"")
+    if code:
+        sys.exit(f"FAILED: {prefix} of osd.{osd}: {error}")
+    return json.loads(answer)
+
+
+@contextlib.contextmanager
+def stopped(osds):
+    pids = [pid_of(f"ceph-osd.{osd}") for osd in osds]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def image_of(pool, volume):
+    with rbd.Image(pool, f"volume-{volume}", read_only=True) as image:
+        return image.id(), list(image.watchers_list())
+
+
+def connections(process):
+    """TCP ports of a process here."""
+    lines = subprocess.run(["ss", "-Htnp", "state", "established"], check=True, capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[2].rsplit(":", 1)[1] for line in lines if f"pid={process}," in line}
+
+
+def lose_watch(cluster, pool, volume):
+    """A client dies while its watch is written: the first OSD has it, the others stand still."""
+    image, _ = image_of(pool, volume)
+    header = f"rbd_header.{image}"
+    acting = ask_mon(cluster, prefix="osd map", pool="volumes", object=header)["acting"]
+    first = pid_of(f"ceph-osd.{acting[0]}")
+    with stopped(acting[1:]):
+        client = subprocess.Popen([sys.executable, "-c", WATCH, CONF, header])
+        def under_way():
+            return [one for one in ask_osd(cluster, acting[0], "dump_ops_in_flight")["ops"]
+                    if header in one["description"] and "watch" in one["description"]]
+        wait_for(under_way, "the client does not watch")
+        ports = connections(client.pid)
+        client.kill()
+        client.wait()
+        def hung_up():
+            lines = subprocess.run(["ss", "-Htnp"], check=True, capture_output=True, text=True).stdout.splitlines()
+            return not [line for line in lines if f"pid={first}," in line and line.split()[4].rsplit(":", 1)[1] in ports]
+        wait_for(hung_up, "the OSD does not see that the client is gone")
+    wait_for(lambda: image_of(pool, volume)[1], "the watch is not written")
+    if any(header in json.dumps(one) for one in ask_osd(cluster, acting[0], "dump_watchers")):
+        sys.exit("FAILED: the OSD has not lost the watch")
+
+
+def hide(pool, volume):
+    """As a removal that was cut off while it gave the image back."""
+    def text(value):
+        return struct.pack("<I", len(value)) + value.encode()
+    image, _ = image_of(pool, volume)
+    name, now = f"volume-{volume}", int(time.time())
+    entry = struct.pack("<B", REMOVING) + text(name) + struct.pack("<IIII", now, 0, now, 0) + struct.pack("<B", RESTORING)
+    pool.execute("rbd_trash", "rbd", "trash_add", text(image) + struct.pack("<BBI", 2, 1, len(entry)) + entry)
+    pool.execute("rbd_directory", "rbd", "dir_remove_image", text(name) + text(image))
+    pool.remove_object(f"rbd_id.{name}")
+    try:
+        rbd.RBD().remove(pool, name)
+        sys.exit("FAILED: RBD takes it up by itself")
+    except rbd.ImageBusy:
+        pass
+
+
+def main():
+    api, pools = Api(), Pools()
+    world = World(api)
+    volumes = {"its removal was cut off": world.volume(), "its watch is lost": world.volume()}
+    hidden, watched = volumes.values()
+    with rados.Rados(conffile=CONF, rados_id="admin") as cluster, cluster.open_ioctx("volumes") as pool:
+        lose_watch(cluster, pool, watched)
+        hide(pool, hidden)
+    began = time.monotonic()
+    for volume in volumes.values():
+        api.call("DELETE", f"/volumes/{volume}")
+    for what, volume in volumes.items():
+        wait_for(lambda volume=volume: volume not in api.list("volumes"), f"a volume does not go: {what}", GONE_S)
+        print(f"a volume went {time.monotonic() - began:.0f} s after it was asked to: {what}", flush=True)
+    world.end()
+    settle(api)
+    clean(world)
+    wait_for(lambda: not set(pools.trash()) - pools.trash_before, "the trash is not emptied")
+    left = pools.look() - pools.before
+    pools.close()
+    if left:
+        sys.exit(f"FAILED: stays in a pool: {sorted(left)}")
+
+
+if __name__ == "__main__":
+    main()
