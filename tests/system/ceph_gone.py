@@ -16,7 +16,7 @@ sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
 from hanok_storage import Storage, remove_image  # noqa: E402
-from node import RUN, lives, pid_of, wait_for  # noqa: E402
+from node import RUN, lives, paused, pid_of, wait_for  # noqa: E402
 from volume_kills import CONF, Pools, cause_of, clean, differences, settle  # noqa: E402
 from volume_operations import TAG, Api, World  # noqa: E402
 
@@ -28,25 +28,8 @@ STOP_S = 10.0           # an agent that was told to stop
 MIB = 1 << 20
 
 
-class Away:
-    """Ceph's daemons stopped, so that nothing that was sent to them is refused: the worst way to be away."""
-
-    def __init__(self):
-        names = sorted(name for name in os.listdir(os.path.join(RUN, "pid")) if name.startswith("ceph-"))
-        self.pids = [pid_of(name) for name in names]
-
-    def __enter__(self):
-        for pid in self.pids:
-            os.kill(pid, signal.SIGSTOP)
-        self.until = time.monotonic() + GONE
-        return self
-
-    def __exit__(self, *_):
-        for pid in self.pids:
-            os.kill(pid, signal.SIGCONT)
-
-    def wait(self):
-        time.sleep(max(0.0, self.until - time.monotonic()))
+def ceph_pids():
+    return [pid_of(name) for name in sorted(os.listdir(os.path.join(RUN, "pid"))) if name.startswith("ceph-")]
 
 
 def qemu_writes(image):
@@ -150,12 +133,13 @@ def without_ceph(api, timed, volumes, storage, image):
     qemu = qemu_writes(by_qemu)
     wait_for(lambda: storage.answered(by_storage) > 100, "the guest does not write")
     wait_for(lambda: writes_to(by_qemu), "QEMU's driver does not write")
-    with Away() as away:
+    with paused(ceph_pids()):  # the worst way to be away
+        until = time.monotonic() + GONE
         asked = ask_for_changes(timed, volumes)
         timed.read_everything(volumes[0])
         stopped = agent_stops()
         during = storage.answered(by_storage)
-        away.wait()
+        time.sleep(max(0.0, until - time.monotonic()))
         timed.read_everything(volumes[0])
         if storage.answered(by_storage) != during:
             failures.append("requests were answered without Ceph")

@@ -1,4 +1,6 @@
-"""What the Python stories share: the node under test, its processes, waiting."""
+"""What the Python stories share: the node under test, its processes, its Ceph, waiting."""
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -40,3 +42,25 @@ def kill(name):
     pid = pid_of(name)
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: pid_of(name) != pid and lives(pid_of(name)), f"{name} is not started again", 20)
+
+
+@contextlib.contextmanager
+def paused(pids):
+    """They stand still meanwhile: nothing that is sent to them is refused."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+# ---- Ceph -----------------------------------------------------------------------------------------------------------------
+
+def ask_ceph(send, prefix, **arguments):
+    """The answer to a command; `send` is the cluster's mon_command, mgr_command, or osd_command of an OSD."""
+    code, answer, said = send(json.dumps({"prefix": prefix, "format": "json", **arguments}), b"", timeout=60)
+    if code != 0:
+        sys.exit(f"FAILED: {prefix}: {said}")
+    return json.loads(answer)

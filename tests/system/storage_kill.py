@@ -18,7 +18,7 @@ sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
 from hanok_storage import CLIENT, CONF, POOL, Storage, remove_image  # noqa: E402
-from node import kill, wait_for  # noqa: E402
+from node import ask_ceph, kill, wait_for  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "8"))
 PACKED_KILLS = int(os.environ.get("PACKED_KILLS", max(3, KILLS // 4) if KILLS else 0))
@@ -60,20 +60,13 @@ def without_an_osd(storage, cluster, number):
 
 def up_since(cluster, osd):
     """The epoch of Ceph's map in which this OSD came up; -1 while it is down."""
-    code, dump, said = cluster.mon_command(json.dumps({"prefix": "osd dump", "format": "json"}), b"", timeout=60)
-    if code != 0:
-        sys.exit(f"FAILED: osd dump: {said}")
-    state = next(one for one in json.loads(dump)["osds"] if one["osd"] == osd)
+    state = next(one for one in ask_ceph(cluster.mon_command, "osd dump")["osds"] if one["osd"] == osd)
     return state["up_from"] if state["up"] else -1
 
 
 def clean(cluster, epoch):
     """All copies of the pool are whole, told after this epoch of Ceph's map."""
-    question = {"prefix": "pg ls-by-pool", "poolstr": POOL, "format": "json"}
-    code, told, said = cluster.mgr_command(json.dumps(question), b"", timeout=60)
-    if code != 0:
-        sys.exit(f"FAILED: pg ls-by-pool: {said}")
-    groups = json.loads(told)["pg_stats"]
+    groups = ask_ceph(cluster.mgr_command, "pg ls-by-pool", poolstr=POOL)["pg_stats"]
     return len(groups) > 0 and all(one["state"].startswith("active+clean") and int(one["reported_epoch"]) >= epoch
                                    for one in groups)
 

@@ -5,7 +5,6 @@ Environment: as the other stories.
 """
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
 from hanok_storage import CLIENT, CONF, GUEST, POOL, Storage  # noqa: E402
-from node import pid_of, wait_for  # noqa: E402
+from node import paused, pid_of, wait_for  # noqa: E402
 
 IMAGE = f"latency-{os.getpid()}"
 DEPTH = 16
@@ -58,9 +57,7 @@ def during(storage, what, seconds, meanwhile=lambda: None):
 def stand_still(storage, seen):
     """An OSD stops for a while, and what was out when it did stays out: `seen` gets the figures of that time alone."""
     wait_for(lambda: storage.answered(IMAGE) > seen["answered"], "no write before the OSD stops", 10)
-    pid = pid_of("ceph-osd.1")
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with paused([pid_of("ceph-osd.1")]):
         looks = [parts(storage)]
 
         def all_wait():  # from one sample of what is out to the next nothing is answered
@@ -73,8 +70,6 @@ def stand_still(storage, seen):
         time.sleep(STILL_S)
         last = parts(storage)
         seen.update(elapsed_us=(time.monotonic() - since) * 1e6, first=first, last=last)
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def check(condition, what):

@@ -3,10 +3,8 @@
 takes for watched for ever, since the client died before its watch was written everywhere; one that a removal had hidden in the trash
 and was giving back. Environment: as the other stories.
 """
-import contextlib
+import functools
 import json
-import os
-import signal
 import struct
 import subprocess
 import sys
@@ -15,7 +13,7 @@ import time
 sys.path.insert(0, "/usr/lib/python3/dist-packages")
 import rados  # noqa: E402
 import rbd  # noqa: E402
-from node import pid_of, wait_for  # noqa: E402
+from node import ask_ceph, paused, pid_of, wait_for  # noqa: E402
 from volume_kills import CONF, Pools, clean, settle  # noqa: E402
 from volume_operations import Api, World  # noqa: E402
 
@@ -31,30 +29,8 @@ cluster.open_ioctx("volumes").watch(sys.argv[2], lambda *_: None)
 REMOVING, RESTORING = 3, 3  # source and state of an entry of RBD's trash
 
 
-def ask_mon(cluster, **command):
-    code, answer, error = cluster.mon_command(json.dumps({"format": "json", **command}), b"")
-    if code:
-        sys.exit(f"FAILED: {command}: {error}")
-    return json.loads(answer)
-
-
-def ask_osd(cluster, osd, prefix):
-    code, answer, error = cluster.osd_command(osd, json.dumps({"prefix": prefix, "format": "json"}), b"")
-    if code:
-        sys.exit(f"FAILED: {prefix} of osd.{osd}: {error}")
-    return json.loads(answer)
-
-
-@contextlib.contextmanager
-def stopped(osds):
-    pids = [pid_of(f"ceph-osd.{osd}") for osd in osds]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+def osd_pid(osd):
+    return pid_of(f"ceph-osd.{osd}")
 
 
 def image_of(pool, volume):
@@ -63,32 +39,36 @@ def image_of(pool, volume):
 
 
 def connections(process):
-    """TCP ports of a process here."""
-    lines = subprocess.run(["ss", "-Htnp", "state", "established"], check=True, capture_output=True, text=True).stdout.splitlines()
-    return {line.split()[2].rsplit(":", 1)[1] for line in lines if f"pid={process}," in line}
+    """(port here, port there) of a process' TCP connections."""
+    lines = subprocess.run(["ss", "-Htnp"], check=True, capture_output=True, text=True).stdout.splitlines()
+    ours = [line.split() for line in lines if f"pid={process}," in line]
+    return {(here.rsplit(":", 1)[1], there.rsplit(":", 1)[1]) for _, _, _, here, there, *_ in ours}
 
 
 def lose_watch(cluster, pool, volume):
     """A client dies while its watch is written: the first OSD has it, the others stand still."""
     image, _ = image_of(pool, volume)
     header = f"rbd_header.{image}"
-    acting = ask_mon(cluster, prefix="osd map", pool="volumes", object=header)["acting"]
-    first = pid_of(f"ceph-osd.{acting[0]}")
-    with stopped(acting[1:]):
+    first, *others = ask_ceph(cluster.mon_command, "osd map", pool="volumes", object=header)["acting"]
+    ask_first = functools.partial(ask_ceph, functools.partial(cluster.osd_command, first))
+    with paused([osd_pid(osd) for osd in others]):
         client = subprocess.Popen([sys.executable, "-c", WATCH, CONF, header])
+
         def under_way():
-            return [one for one in ask_osd(cluster, acting[0], "dump_ops_in_flight")["ops"]
+            return [one for one in ask_first("dump_ops_in_flight")["ops"]
                     if header in one["description"] and "watch" in one["description"]]
         wait_for(under_way, "the client does not watch")
-        ports = connections(client.pid)
+        ports = {here for here, _ in connections(client.pid)}
+
+        def served():  # by the first OSD
+            return {there for _, there in connections(osd_pid(first))} & ports
+        if not served():
+            sys.exit("FAILED: the client's connection is not found")
         client.kill()
         client.wait()
-        def hung_up():
-            lines = subprocess.run(["ss", "-Htnp"], check=True, capture_output=True, text=True).stdout.splitlines()
-            return not [line for line in lines if f"pid={first}," in line and line.split()[4].rsplit(":", 1)[1] in ports]
-        wait_for(hung_up, "the OSD does not see that the client is gone")
+        wait_for(lambda: not served(), "the OSD does not see that the client is gone")
     wait_for(lambda: image_of(pool, volume)[1], "the watch is not written")
-    if any(header in json.dumps(one) for one in ask_osd(cluster, acting[0], "dump_watchers")):
+    if any(header in json.dumps(one) for one in ask_first("dump_watchers")):
         sys.exit("FAILED: the OSD has not lost the watch")
 
 
